@@ -1,0 +1,92 @@
+/* configuration.h - what the administrator has decided
+ *
+ * One INI file (read with inih). One table in configuration.c, {key, scope, type, default, min, max, help}, is the
+ * source of the parser, of the error texts, of `jobgate-worker -t`'s dump and of conf/jobgate.conf and the man page.
+ *
+ *     max_workers = 4                 # keys of the installation stand at the top
+ *     timeout = 900                   # a key of a function up here is the default for every function
+ *     [function report]
+ *     timeout = 60
+ *     env.GREETING = hello
+ *
+ * Durations are written in seconds, or with a unit (250ms, 90s, 15m, 6h, 7d); sizes in bytes or with KiB, MiB, GiB.
+ * An unknown key, a value out of range or a section that is no function is INVALID with file:line, and changes nothing.
+ *
+ * A loaded configuration never changes: it is shared between threads by reference count. configuration_current()
+ * looks at the file (at most once a second) and loads it again when it was edited; a file that has become wrong is
+ * logged, and the one before stays in force. Thread-safe. */
+#ifndef JOBGATE_CONFIGURATION_H
+#define JOBGATE_CONFIGURATION_H
+
+#include "buffer.h"
+#include "job.h"
+#include "outcome.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What holds for one function. Times in ms, sizes in bytes; 0 = no limit unless said otherwise. */
+struct function_settings {
+    char name[JOB_FUNCTION_SIZE];
+    int64_t timeout_ms; /* 900 s */
+    struct job_policy policy;
+    int64_t concurrency; /* attempts at once; -1 = no limit of its own, 0 = paused */
+    int64_t memory;      /* RLIMIT_AS of each process, bytes */
+    int64_t cpu_ms;      /* RLIMIT_CPU, rounded up to seconds */
+    int64_t file_size;   /* RLIMIT_FSIZE, bytes */
+    int64_t processes;   /* RLIMIT_NPROC (counts the user's processes) */
+    const char *const *environment; /* "NAME=value", NULL-terminated; owned by the configuration */
+};
+
+struct configuration {
+    const char *file; /* where it came from, absolute */
+    /* where things are; all absolute, relative ones in the file are relative to the file's folder */
+    const char *data_dir;
+    const char *functions_dir;
+    const char *worker_program; /* jobgate-supervisor's path */
+    const char *log_file;       /* empty: standard error */
+    int log_level;              /* enum log_level */
+    const char *path;           /* PATH of the functions */
+    /* HTTP */
+    const char *default_function; /* "job_handler" */
+    const char *base_url;         /* empty: taken from the request; else "https://host/base" or "/base" */
+    int64_t accepted_status;      /* 202 or 200 */
+    int64_t max_event_size;       /* 1 MiB */
+    int64_t wait_max_ms;          /* 25 s */
+    int64_t threads;              /* 32: of a FastCGI process */
+    /* workers */
+    int64_t max_workers;    /* 4 */
+    int64_t idle_linger_ms; /* 10 s */
+    int64_t kill_grace_ms;  /* 5 s between TERM and KILL */
+    int64_t max_result_size; /* 6 MiB */
+    int64_t max_log_size;    /* 1 MiB */
+    /* store */
+    int64_t store_deadline_ms; /* how long a request waits for the store: 5 s */
+    int64_t queue_max;         /* queued jobs of all functions together; 0 = no limit */
+    int64_t disk_reserve;      /* new jobs are refused when less is free: 64 MiB */
+    int64_t idempotency_ttl_ms; /* 24 h */
+};
+
+/* Loads `file`. On OK *configuration is one reference. INVALID or IO with words otherwise. */
+enum outcome configuration_load(const char *file, struct configuration **configuration, struct error *error);
+/* The file a program uses: `argument` when given (not NULL), else $JOBGATE_CONFIG, else the compiled-in path. */
+const char *configuration_path(const char *argument);
+
+/* The shared one. configuration_start loads it once for the process; configuration_current returns a reference
+ * that configuration_release gives back. */
+enum outcome configuration_start(const char *file, struct error *error);
+struct configuration *configuration_current(void);
+void configuration_release(struct configuration *configuration); /* NULL is legal */
+
+/* The settings of a function: its section, else the defaults. Never NULL; owned by the configuration. The name is
+ * copied into the result only for functions with a section, so use your own. Whether the function exists on disk is
+ * another question (see function.h). */
+const struct function_settings *configuration_function(const struct configuration *configuration, const char *name);
+
+/* `-t`: every key with its value in force, as a file that can be loaded again. */
+void configuration_dump(const struct configuration *configuration, struct buffer *out);
+/* conf/jobgate.conf: every key commented with its help and default. */
+void configuration_template(struct buffer *out);
+
+#endif

@@ -1,0 +1,28 @@
+/* function.h - functions as they are on disk
+ *
+ * A function is an executable file in functions_dir, or a folder there with an executable `bootstrap`. A request
+ * names it, never a path: the name matches [A-Za-z0-9_-]{1,64}, a file may have any one extension after it
+ * (`wordcount.py` is the function "wordcount"), it is looked up with openat and without following a symlink, and a file
+ * or folder that group or others can write (or that belongs neither to root nor to the folder's owner) is refused.
+ * Thread-safe. */
+#ifndef JOBGATE_FUNCTION_H
+#define JOBGATE_FUNCTION_H
+
+#include "configuration.h"
+
+enum function_kind { FUNCTION_EXECUTABLE = 1, FUNCTION_BOOTSTRAP };
+
+struct function {
+    char name[JOB_FUNCTION_SIZE];
+    enum function_kind kind;
+    char file[256]; /* name inside functions_dir: "report", "wordcount.py", "thumb/bootstrap" */
+};
+
+/* OK; NOTFOUND (also for a malformed name); INVALID with words when it is there but refused (mode, owner, symlink). */
+enum outcome function_find(const struct configuration *configuration, const char *name, struct function *function,
+                           struct error *error);
+/* All of them, sorted by name. *functions is to be given back with free(). Refused ones are left out and logged. */
+enum outcome function_list(const struct configuration *configuration, struct function **functions, size_t *count,
+                           struct error *error);
+
+#endif

@@ -1,0 +1,20 @@
+# What both sides share. Depends on nothing else of Jobgate.
+noinst_LIBRARIES += lib/libjobgate.a
+lib_libjobgate_a_SOURCES = \
+	lib/buffer.h \
+	lib/clock.h \
+	lib/configuration.h \
+	lib/function.h \
+	lib/job.h \
+	lib/job_id.h \
+	lib/json.h \
+	lib/launch.h \
+	lib/log.h \
+	lib/outcome.h \
+	lib/slots.h \
+	lib/store.h
+
+include lib/store_bdb/local.mk
+
+# What a program that uses the library links with.
+JOBGATE_LIBS = lib/libjobgate.a $(DB_LIBS) $(JSON_LIBS) $(NETTLE_LIBS) $(INIH_LIBS)

@@ -1,0 +1,23 @@
+/* log.h - one line for each event, key=value, UTC
+ *
+ *     2026-11-23T05:09:00.123Z level=info program=submit pid=812 event=accepted job=0199… function=report bytes=2
+ *
+ * Values that come from outside are escaped: a value with a space, quote, '=', control or non-ASCII byte is quoted,
+ * with \n, \" and \xHH inside, so that no input can make a second line or a second key. A line is one write(2).
+ * Goes to `log_file` of the configuration (O_APPEND; opened again when the file was renamed by logrotate), else to
+ * standard error. Thread-safe. Never fails: a full disk costs the line, not the job. */
+#ifndef JOBGATE_LOG_H
+#define JOBGATE_LOG_H
+
+#include "outcome.h"
+
+enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+
+/* `program` is kept, not copied. `file` may be NULL or empty for standard error. */
+enum outcome log_open(const char *program, const char *file, enum log_level level, struct error *error);
+
+/* Pairs of key and value as strings, ended by NULL: log_event(LOG_LEVEL_INFO, "accepted", "job", id, NULL).
+ * A NULL value leaves its pair out. */
+void log_event(enum log_level level, const char *event, ...) __attribute__((sentinel));
+
+#endif
