@@ -70,7 +70,8 @@ struct job {
     enum job_status status;
     char function[JOB_FUNCTION_SIZE];
     int64_t created_ms;
-    int64_t due_ms; /* not claimed before; QUEUED only */
+    int64_t first_due_ms; /* created plus the delay asked for: max_event_age counts from here */
+    int64_t due_ms; /* not claimed before. Kept while RUNNING, so that an interrupted job gets its old place; then 0 */
     int64_t started_ms;  /* of the latest attempt */
     int64_t finished_ms; /* when it became terminal */
     int64_t expires_ms;  /* when its content goes; 0 until terminal */
@@ -113,7 +114,7 @@ enum job_event {
 struct job_policy {
     int64_t retries;
     int64_t backoff_ms;       /* before the first retry; doubles with each further one (60 s, 120 s: Lambda's) */
-    int64_t max_event_age_ms; /* since created; 0 = no limit */
+    int64_t max_event_age_ms; /* since first due; 0 = no limit */
     int64_t max_interruptions;
     int64_t retention_ms[JOB_STATUS_COUNT]; /* by terminal status */
 };

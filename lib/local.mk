@@ -4,6 +4,7 @@ lib_libjobgate_a_SOURCES = \
 	lib/buffer.h \
 	lib/clock.h \
 	lib/configuration.h \
+	lib/doorbell.h \
 	lib/function.h \
 	lib/job.h \
 	lib/job_id.h \

@@ -56,17 +56,21 @@ struct store_submission {
     const void *event;
     size_t event_size;
     const char *idempotency_key; /* NULL = none; with caller it makes the scope */
+    int64_t idempotency_ttl_ms;  /* how long the key is kept; of the configuration in force */
+    int64_t queue_max;           /* FULL when that many are queued, of all functions; 0 = no limit */
     uint8_t fingerprint[32];     /* SHA-256 of function and body; compared when the key was seen before */
 };
-/* OK: *job is the record (of the earlier submission when *replayed). CONFLICT: the key was used with another body.
- * FULL: *queue_full tells queue_max from disk space. */
+/* OK: *job is the record (of the earlier submission when *replayed; when that job has expired before its key, a record
+ * of what its 202 said: id, function, created_ms, QUEUED). CONFLICT: the key was used with another body. INVALID: the id
+ * is taken. FULL: *queue_full tells queue_max from disk space. */
 enum outcome store_submit(struct store *store, const struct store_submission *submission, int64_t deadline_ms,
                           struct job *job, bool *replayed, bool *queue_full, struct store_ticket *ticket,
                           struct error *error);
 /* QUEUED: cancelled at once. RUNNING: the wish is recorded and the worker woken (job->status stays RUNNING). OK also
  * when it was CANCELLED before. CONFLICT when it ended otherwise; *job is the record in all three. NOTFOUND, GONE. */
-enum outcome store_cancel(struct store *store, const struct job_id *id, const char *reason, const char *caller,
-                          int64_t deadline_ms, struct job *job, struct store_ticket *ticket, struct error *error);
+enum outcome store_cancel(struct store *store, const struct configuration *configuration, const struct job_id *id,
+                          const char *reason, const char *caller, int64_t deadline_ms, struct job *job,
+                          struct store_ticket *ticket, struct error *error);
 /* Erases event, result and log of an ended job; the record stays until it expires. CONFLICT while it has not ended. */
 enum outcome store_purge(struct store *store, const struct job_id *id, int64_t deadline_ms, struct job *job,
                          struct store_ticket *ticket, struct error *error);

@@ -17,8 +17,10 @@
 
 struct environment;
 
+/* All B-trees in byte order. DUE and LISTING have DB_RECNUM (exact counts and places in O(log n)). GONE holds the ids of
+ * expired jobs, apart from JOBS so that a list never walks over them. Key layouts: keys.h. */
 enum table { TABLE_JOBS, TABLE_EVENTS, TABLE_RESULTS, TABLE_LOGS, TABLE_ATTEMPTS, TABLE_DUE, TABLE_RUNNING,
-             TABLE_LISTING, TABLE_IDEMPOTENCY, TABLE_EXPIRY, TABLE_COUNT };
+             TABLE_LISTING, TABLE_IDEMPOTENCY, TABLE_EXPIRY, TABLE_GONE, TABLE_COUNT };
 
 enum outcome environment_open(const struct configuration *configuration, enum store_access access,
                               struct environment **environment, struct error *error);
