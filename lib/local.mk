@@ -1,16 +1,21 @@
 # What both sides share. Depends on nothing else of Jobgate.
 noinst_LIBRARIES += lib/libjobgate.a
 lib_libjobgate_a_SOURCES = \
+	lib/buffer.c \
 	lib/buffer.h \
+	lib/clock.c \
 	lib/clock.h \
 	lib/configuration.h \
 	lib/doorbell.h \
 	lib/function.h \
 	lib/job.h \
+	lib/job_id.c \
 	lib/job_id.h \
 	lib/json.h \
 	lib/launch.h \
+	lib/log.c \
 	lib/log.h \
+	lib/outcome.c \
 	lib/outcome.h \
 	lib/slots.h \
 	lib/store.h

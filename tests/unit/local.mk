@@ -1,1 +1,33 @@
-# tests/unit
+# Unit tests: one program for each module of lib/, printing TAP, run by automake's TAP driver.
+# A new C test, here or in tests/contract/local.mk, is tests/<folder>/test_NAME.c (see test.h) and these two lines:
+#
+#	cmocka_tests += tests/<folder>/test_NAME
+#	tests_<folder>_test_NAME_LDADD = $(TEST_LIBS)
+#
+# (in tests/contract the header is "../unit/test.h"; more than that one source: also tests_<folder>_test_NAME_SOURCES). Without cmocka `make check` fails and says so.
+TEST_LIBS = tests/unit/libtest.a $(JOBGATE_LIBS) $(CMOCKA_LIBS)
+LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
+
+cmocka_tests =
+check_LIBRARIES =
+EXTRA_DIST += tests/unit/cmocka_missing
+if HAVE_CMOCKA
+check_LIBRARIES += tests/unit/libtest.a
+check_PROGRAMS += $(cmocka_tests)
+TESTS += $(cmocka_tests)
+else
+TESTS += tests/unit/cmocka_missing
+endif
+
+tests_unit_libtest_a_SOURCES = tests/unit/test.c tests/unit/test.h
+
+cmocka_tests += tests/unit/test_buffer
+tests_unit_test_buffer_LDADD = $(TEST_LIBS)
+cmocka_tests += tests/unit/test_clock
+tests_unit_test_clock_LDADD = $(TEST_LIBS)
+cmocka_tests += tests/unit/test_job_id
+tests_unit_test_job_id_LDADD = $(TEST_LIBS)
+cmocka_tests += tests/unit/test_log
+tests_unit_test_log_LDADD = $(TEST_LIBS)
+cmocka_tests += tests/unit/test_outcome
+tests_unit_test_outcome_LDADD = $(TEST_LIBS)

@@ -1,0 +1,61 @@
+#include "config.h"
+#include "test.h"
+
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "buffer.h"
+
+char *test_folder(void)
+{
+    const char *base = getenv("TMPDIR");
+    struct buffer path = {0};
+    buffer_printf(&path, "%s/jobgate-test-XXXXXX", base != NULL && base[0] == '/' ? base : "/tmp");
+    assert_false(path.failed);
+    assert_non_null(mkdtemp(path.data));
+    return path.data;
+}
+
+static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *where)
+{
+    return remove(path);
+}
+
+void test_folder_remove(char *folder)
+{
+    assert_int_equal(nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS), 0);
+    free(folder);
+}
+
+char *test_file(const char *folder, const char *name, const char *content)
+{
+    struct buffer path = {0};
+    buffer_printf(&path, "%s/%s", folder, name);
+    int descriptor = open(path.data, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    assert_true(descriptor >= 0);
+    assert_int_equal(write(descriptor, content, strlen(content)), strlen(content));
+    assert_int_equal(close(descriptor), 0);
+    return path.data;
+}
+
+char *test_read_file(const char *path)
+{
+    struct buffer content = {0};
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    assert_true(descriptor >= 0);
+    ssize_t got;
+    do {
+        char *room = buffer_reserve(&content, 4096);
+        assert_non_null(room);
+        got = read(descriptor, room, 4096);
+        assert_true(got >= 0);
+        buffer_grown(&content, (size_t)got);
+    } while (got > 0);
+    close(descriptor);
+    return content.data;
+}
