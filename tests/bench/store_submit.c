@@ -57,7 +57,8 @@ static enum outcome submit_one(struct bench *bench, struct job *job, struct erro
     }
     submission.job.status = JOB_QUEUED;
     snprintf(submission.job.function, sizeof submission.job.function, "%s", bench->function);
-    submission.job.created_ms = submission.job.due_ms = clock_wall_ms();
+    int64_t now_ms = clock_wall_ms();
+    submission.job.created_ms = submission.job.first_due_ms = submission.job.due_ms = now_ms;
     submission.job.progress_percent = -1;
     submission.job.event_size = submission.event_size;
     int64_t deadline_ms = clock_deadline(PATIENCE_MS);
