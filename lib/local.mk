@@ -13,6 +13,7 @@ lib_libjobgate_a_SOURCES = \
 	lib/job.h \
 	lib/job_id.c \
 	lib/job_id.h \
+	lib/json.c \
 	lib/json.h \
 	lib/launch.h \
 	lib/log.c \
