@@ -2,22 +2,23 @@
 
 import os
 import pathlib
+import re
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
 
 import processes
-from client import Api, NoAnswer, eventually
+from client import Api, eventually
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("JOBGATE_BUILD") or SOURCE / "build").resolve()
 SERVERS = ("lighttpd", "apache", "apache-cgi", "nginx")
 DAEMONS = {"lighttpd": "lighttpd", "apache": "apache2", "apache-cgi": "apache2", "nginx": "nginx"}
 
-START_LIMIT = 20  # seconds until /readyz
+SERVES = re.compile(r"^Jobgate serves on http://127\.0\.0\.1:(\d+)/", re.MULTILINE)
+START_LIMIT = 20  # seconds until quickstart says that it serves
 STOP_LIMIT = 20  # seconds from TERM to the end of quickstart
 LOG_SHOWN = 6000  # bytes of the end of each log, shown when a test fails
 
@@ -56,12 +57,6 @@ SETTINGS = {
     "function.single.concurrency": "1",
     "function.paused.concurrency": "0",
 }
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def is_function(file):
@@ -106,22 +101,28 @@ class Site:
 
     # ---- its life ----
 
-    def start(self, port=None):
-        """Waits for /readyz. A port that somebody else took in between is tried again with another."""
-        for attempt in range(3):
-            self.api = Api(port or free_port())
-            self._launch()
-            try:
-                eventually(self._is_ready, START_LIMIT, f"{self.server} is ready", pause=0.05)
-                return self
-            except AssertionError:
-                ended = self.quickstart.poll()
-                self._end_quickstart()
-                if attempt == 2 or ended is None or port or "in use" not in self.output.read_text(errors="replace"):
-                    raise AssertionError(f"{self.server} did not start (quickstart: {ended}){self.logs()}") from None
+    def start(self):
+        """Waits for the line that quickstart prints when /readyz answers 200. May be called again after the server or
+        quickstart has ended: the data folder is kept."""
+        said = self.output.stat().st_size if self.output.exists() else 0
+        self._launch()
+
+        def address():
+            if self.quickstart.poll() is not None:
+                raise AssertionError(f"quickstart ended with {self.quickstart.returncode}")
+            return SERVES.search(self.output.read_text(errors="replace")[said:])
+
+        try:
+            port = int(eventually(address, START_LIMIT, f"{self.server} is ready", pause=0.02)[1])
+        except AssertionError as error:
+            raise AssertionError(f"{self.server} did not start: {error}{self.logs()}") from None
+        if self.api is None:
+            self.api = Api(port)
+        self.api.port = port
+        return self
 
     def _launch(self):
-        command = [str(SOURCE / "quickstart"), "--serve", "--server", self.server, "--port", str(self.api.port)]
+        command = [str(SOURCE / "quickstart"), "--serve", "--server", self.server, "--port", "0"]
         command += ["--data", str(self.data), "--functions", str(self.functions), "--build", str(BUILD)]
         for key, value in self.settings.items():
             command += ["--set", f"{key}={value}"]
@@ -130,20 +131,12 @@ class Site:
                 command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
             )
 
-    def _is_ready(self):
-        if self.quickstart.poll() is not None:
-            raise AssertionError(f"quickstart ended with {self.quickstart.returncode}")
-        try:
-            return self.api.get("/readyz", limit=5).status == 200
-        except NoAnswer:
-            self.api.silent = 0
-            return False
-
     def _end_quickstart(self):
         if self.quickstart is None:
             return None
-        if self.quickstart.poll() is None:
-            self.quickstart.send_signal(signal.SIGTERM)
+        if self.quickstart.poll() is not None:
+            return "ended before"
+        self.quickstart.send_signal(signal.SIGTERM)
         try:
             return self.quickstart.wait(STOP_LIMIT)
         except subprocess.TimeoutExpired:
@@ -155,12 +148,12 @@ class Site:
         """Ends quickstart by TERM and removes everything. Fails when it left a process behind."""
         status = self._end_quickstart()
         left = self.wait_for_none(2.0)
-        logs = self.logs() if left or status == "still there" else ""
+        logs = self.logs() if left or status not in (0, None) else ""
         for process in left:
             process.kill()
         if not os.environ.get("JOBGATE_KEEP"):
             shutil.rmtree(self.folder, ignore_errors=True)
-        assert status != "still there", f"quickstart did not end within {STOP_LIMIT} s of TERM{logs}"
+        assert status in (0, None, "ended before"), f"quickstart, {STOP_LIMIT} s after TERM: {status}{logs}"
         assert not left, f"quickstart left processes behind: {left}{logs}"
 
     # ---- looking into it ----
@@ -198,16 +191,10 @@ class Site:
                 shown.append(f"\n--- {file.relative_to(self.folder)} ---\n{text}")
         return "".join(shown)
 
-    def configuration(self):
-        """The configuration file in force."""
-        found = sorted(self.folder.rglob("jobgate.conf"))
-        assert found, f"no jobgate.conf below {self.folder}"
-        return found[0]
-
     def edit(self, section, key, value):
         """Changes one key of the configuration, as an administrator's editor would: a new file in the old one's
         place. `section` is a function's name, or None for the installation."""
-        file = self.configuration()
+        file = self.data / "jobgate.conf"
         lines, inside, done = [], section is None, False
         for line in file.read_text().splitlines():
             if line.lstrip().startswith("["):

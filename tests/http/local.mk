@@ -19,6 +19,7 @@ EXTRA_DIST += \
 	tests/http/test_kills.py \
 	tests/http/test_life.py \
 	tests/http/test_lists.py \
+	tests/http/test_mounted.py \
 	tests/http/test_reading.py \
 	tests/http/test_workers.py
 

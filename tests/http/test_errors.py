@@ -5,6 +5,8 @@ import re
 
 import pytest
 
+from client import eventually
+
 JSON = {"Content-Type": "application/json"}
 
 
@@ -182,11 +184,17 @@ def test_job_of_a_paused_function_is_accepted_and_waits(site, api):
 
 
 def test_disk_nearly_full_is_507_while_reads_go_on(start):
-    site = start(disk_reserve="1000000GiB")
-    problem = assert_problem(site.api.post(), 507)
+    site = start()
+    job_id = site.api.run({})["jobId"]
+    site.edit(None, "disk_reserve", "1000000GiB")
+    answer = eventually(lambda: (seen := site.api.post()).status != 202 and seen, 10, "new jobs are refused")
+    problem = assert_problem(answer, 507)
     assert problem["detail"]
-    assert_problem(site.api.get("/job/0199a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b"), 404)
+    assert site.api.job(job_id)["status"] == "SUCCEEDED"
     assert site.api.get("/functions").status == 200
+    assert site.api.get("/readyz").status == 503
+    site.edit(None, "disk_reserve", "1MiB")
+    eventually(lambda: site.api.post().status == 202, 10, "it goes on by itself when there is space again")
 
 
 def test_store_busy_past_its_deadline_is_503_with_retry_after(start):

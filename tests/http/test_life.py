@@ -29,13 +29,13 @@ def test_retry_waits_longer_each_time_without_any_request(site, api):
 
 def test_each_attempt_is_kept_in_the_record(api):
     document = api.run({"exit": 7, "fails": 1, "out": "{}"}, function="flaky")
-    first, second = api.job(document["jobId"])["attemptList"]
-    assert (first["number"], second["number"]) == (1, 2)
+    first, second = api.job(document["jobId"])["attemptDetails"]
+    assert (first["attempt"], second["attempt"]) == (1, 2)
     assert first["startedAt"] <= first["finishedAt"] <= second["startedAt"] <= second["finishedAt"]
     assert first["exitStatus"] == 7 and second["exitStatus"] == 0
     assert first["error"]["type"] == "Runtime.ExitError" and "error" not in second
     for attempt in (first, second):
-        assert attempt["cpuMs"] >= 0 and attempt["peakMemory"] > 0
+        assert attempt["cpuMs"] >= 0 and attempt["peakMemoryKiB"] > 0
 
 
 def test_retries_run_out(api):
@@ -67,7 +67,7 @@ def test_waiting_for_a_retry_is_shown(api):
     )
     assert document["queue"]["reason"] == "retry"
     assert document["queue"]["dueAt"] > document["createdAt"]
-    assert document["error"]["type"] == "Runtime.ExitError", "why the last attempt failed"
+    assert document["lastError"]["type"] == "Runtime.ExitError", "why the last attempt failed"
     assert api.ended(job_id)["status"] == "SUCCEEDED"
 
 
@@ -188,9 +188,9 @@ def test_queued_job_is_cancelled_at_once(site, api):
     assert answer.json["status"] == "CANCELLED"
     document = api.job(job_id)
     assert document["status"] == "CANCELLED" and document["attempts"] == 0
-    assert document["cancel"]["reason"] == "not needed any more"
+    assert document["cancelReason"] == "not needed any more"
     again = cancel(api, job_id)
-    assert again.status == 200 and again.json["cancel"]["reason"] == "not needed any more"
+    assert again.status == 200 and again.json["cancelReason"] == "not needed any more"
 
 
 def test_running_job_is_stopped(site, api):
@@ -199,7 +199,7 @@ def test_running_job_is_stopped(site, api):
     answer = cancel(api, job_id, "enough")
     assert answer.status == 202, answer
     document = api.until(job_id, "CANCELLED", within=5)
-    assert document["cancel"]["reason"] == "enough"
+    assert document["cancelReason"] == "enough"
     assert not [pid for pid in pids if processes.is_alive(pid)]
 
 
