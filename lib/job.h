@@ -21,6 +21,7 @@
 #include "outcome.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define JOB_FUNCTION_SIZE    65 /* [A-Za-z0-9_-]{1,64} and its NUL: Lambda's own limit */
@@ -43,6 +44,9 @@ enum job_status job_status_parse(const char *text);
 bool job_status_is_terminal(enum job_status status);
 /* [A-Za-z0-9_-]{1,64} */
 bool job_function_name_is_valid(const char *name);
+/* Into a field of a record: what fits into `size` with its NUL, cut at a character's boundary (half a UTF-8 sequence
+ * would make the job's JSON invalid). `from` may be NULL. */
+void job_text_copy(char *to, size_t size, const char *from);
 
 /* Who runs an attempt: a slot number, and the random number that tells one worker in that slot from the next. */
 struct slot_identity {

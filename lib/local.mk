@@ -10,6 +10,7 @@ lib_libjobgate_a_SOURCES = \
 	lib/configuration.h \
 	lib/doorbell.h \
 	lib/function.h \
+	lib/job.c \
 	lib/job.h \
 	lib/job_id.c \
 	lib/job_id.h \

@@ -93,7 +93,8 @@ enum outcome store_result(struct store *store, const struct job_id *id, int64_t 
  * than asked for when the head was dropped), *size the bytes ever written. */
 enum outcome store_log(struct store *store, const struct job_id *id, uint64_t offset, size_t most, int64_t deadline_ms,
                        struct buffer *log, uint64_t *start, uint64_t *size, struct error *error);
-/* The attempts, oldest first; *attempts is given back with free(). */
+/* The attempts, oldest first, the newest STORE_ATTEMPTS_KEPT of them; *attempts is given back with free(). */
+#define STORE_ATTEMPTS_KEPT 100
 enum outcome store_attempts(struct store *store, const struct job_id *id, int64_t deadline_ms,
                             struct job_attempt **attempts, size_t *count, struct error *error);
 /* Sleeps until the job's revision differs from `revision`, or the deadline. OK when it does (*job), UNAVAILABLE when
