@@ -9,9 +9,10 @@ import shutil
 import sys
 
 import picture
+import rows
+import rows_large
 from installation import Installation, disk_folder, file_system
 from load import Broken
-from rows import MEASURE, ROWS, Bench
 
 
 def arguments():
@@ -22,6 +23,8 @@ def arguments():
     parser.add_argument("--seconds", type=int, default=3, help="length of a round (default 3)")
     parser.add_argument("--dir", help="work below this folder; it must be on a disk")
     parser.add_argument("--out", default="bench-results", help="folder for results.json, .txt and .svg")
+    parser.add_argument("--large", action="store_true", help="the rows with many jobs stored, instead of the others")
+    parser.add_argument("--jobs", type=int, default=1000000, help="how many those are (default 1,000,000)")
     parser.add_argument("--strict", action="store_true", help="exit 1 when a row misses its bar")
     parser.add_argument("--keep", action="store_true", help="leave the working folder for a look")
     return parser.parse_args()
@@ -42,7 +45,7 @@ def table(results):
     sign = lambda row: "≥" if row.higher_is_better else "≤"
     lines = [("row", "what", "ours", "against", "", "ratio", "must", "aim", "", "note")]
     for r in results:
-        lines.append((str(r.row.number), r.row.what, figure(r.ours, r.row.unit), r.row.against,
+        lines.append((r.row.number, r.row.what, figure(r.ours, r.row.unit), r.row.against,
                       figure(r.theirs, r.row.unit), f"{r.ratio:.2f}", f"{sign(r.row)} {r.row.must:g}",
                       f"{sign(r.row)} {r.row.aim:g}", verdict(r), r.note))
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
@@ -55,12 +58,12 @@ def machine(folder):
     return f"{os.cpu_count()} cores, {platform.system()} {platform.release()}, {file_system(folder)}"
 
 
-def measure(options, site, rows):
-    bench, results, broken = Bench(site, options.rounds, options.seconds), [], []
-    for number in rows:
-        print(f"  row {number}: {ROWS[number].what}", file=sys.stderr, flush=True)
+def measure(bench, measures, chosen):
+    results, broken = [], []
+    for number in chosen:
+        print(f"  row {number}: {rows.ROWS[number].what}", file=sys.stderr, flush=True)
         try:
-            results.append(MEASURE[number](bench))
+            results.append(measures[number](bench))
         except Broken as reason:
             broken.append(f"row {number} could not be measured: {reason}")
             print("    " + broken[-1], file=sys.stderr)
@@ -69,33 +72,38 @@ def measure(options, site, rows):
 
 def write(options, results, text, about):
     os.makedirs(options.out, exist_ok=True)
-    rows = [{"row": r.row.number, "what": r.row.what, "against": r.row.against, "ours": r.ours, "theirs": r.theirs,
-             "unit": r.row.unit, "ratio": r.ratio, "must": r.row.must, "aim": r.row.aim,
-             "higher_is_better": r.row.higher_is_better, "verdict": verdict(r), "note": r.note} for r in results]
+    records = [{"row": r.row.number, "what": r.row.what, "against": r.row.against, "ours": r.ours, "theirs": r.theirs,
+                "unit": r.row.unit, "ratio": r.ratio, "must": r.row.must, "aim": r.row.aim,
+                "higher_is_better": r.row.higher_is_better, "verdict": verdict(r), "note": r.note} for r in results]
     with open(os.path.join(options.out, "results.json"), "w", encoding="utf-8") as file:
-        json.dump({"about": about, "rows": rows}, file, indent=1)
+        json.dump({"about": about, "rows": records}, file, indent=1)
     with open(os.path.join(options.out, "results.txt"), "w", encoding="utf-8") as file:
         file.write(text + "\n")
     with open(os.path.join(options.out, "results.svg"), "w", encoding="utf-8") as file:
-        file.write(picture.draw(rows, about))
+        file.write(picture.draw(records, about))
 
 
 def main():
     options = arguments()
-    rows = [int(n) for n in options.rows.split(",")] if options.rows else sorted(MEASURE)
+    measures = rows_large.MEASURE if options.large else rows.MEASURE
+    chosen = options.rows.split(",") if options.rows else list(measures)
+    unknown = set(chosen) - set(measures)
+    if unknown:
+        sys.exit(f"bench: no row {', '.join(sorted(unknown))} here; there are {', '.join(measures)}")
     for tool in ("lighttpd", "wrk"):
         if shutil.which(tool, path=os.environ.get("PATH", "") + ":/usr/sbin") is None:
             sys.exit(f"bench: {tool} is not installed")
     os.environ["PATH"] += ":/usr/sbin"
     parent = disk_folder(options.dir)
     about = f"{options.rounds} rounds of {options.seconds} s, medians; {machine(parent)}"
-    site = Installation(options.build, parent)
+    if options.large:
+        bench = rows_large.LargeBench(options.build, parent, options.rounds, options.seconds, options.jobs)
+    else:
+        bench = rows.Bench(Installation(options.build, parent), options.rounds, options.seconds)
     try:
-        results, broken = measure(options, site, rows)
+        results, broken = measure(bench, measures, chosen)
     finally:
-        site.close(options.keep)
-        if options.keep:
-            print(f"bench: left in {site.folder}", file=sys.stderr)
+        bench.close(options.keep)
     text = "\n".join([about, "", table(results), *broken])
     print(text)
     write(options, results, text, about)

@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -92,8 +93,8 @@ class Installation:
     def configuration(self):
         return self.path("jobgate.conf")
 
-    def configure(self, batch_paused=True):
-        """Writes jobgate.conf: defaults, but for where things are. The queue may grow, and old jobs stay."""
+    def configure(self, batch_paused=True, name="jobgate.conf"):
+        """Writes the configuration: defaults, but for where things are. The queue may grow, and old jobs stay."""
         text = (f"data_dir = {self.path('data')}\n"
                 f"functions_dir = {self.path('functions')}\n"
                 f"worker_program = {self.build}/jobgate-supervisor\n"
@@ -101,9 +102,9 @@ class Installation:
                 f"queue_max = 0\n{self.settings}\n"
                 f"[function paused]\nconcurrency = 0\n"
                 + ("[function batch]\nconcurrency = 0\n" if batch_paused else ""))
-        with open(self.configuration + ".new", "w", encoding="utf-8") as file:
+        with open(self.path(name + ".new"), "w", encoding="utf-8") as file:
             file.write(text)
-        os.rename(self.configuration + ".new", self.configuration)
+        os.rename(self.path(name + ".new"), self.path(name))
 
     def lighttpd_configuration(self):
         """Jobgate as it is deployed, and beside it the bare programs, reached in the same way."""
@@ -220,7 +221,9 @@ $HTTP["url"] =~ "^/cgi/" {{
             time.sleep(0.1)
         for pid in self.processes():
             self.signal(pid, signal.SIGKILL)
-        if not keep:
+        if keep:
+            print(f"bench: left in {self.folder}", file=sys.stderr)
+        else:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     @staticmethod

@@ -21,11 +21,14 @@ def program(*arguments, **options):
     return done.stdout
 
 
-def wrk(url, seconds, connections, body=None):
-    """Loads `url` for that long: {"rate", "p50_us", "p99_us"}. Any answer that is an error makes it Broken."""
-    command = ["wrk", "-t2", f"-c{connections}", f"-d{seconds}s", "-s", os.path.join(HERE, "load.lua"), url]
+def wrk(url, seconds, connections, body=None, paths=None):
+    """Loads `url` for that long: {"rate", "p50_us", "p99_us"}. With `body`, by POST; with `paths`, the lines of that file in
+    turn. Any answer that is an error makes it Broken."""
+    command = ["wrk", "-t2", f"-c{connections}", f"-d{seconds}s", "-s", os.path.join(HERE, "load.lua"), url, "--"]
     if body is not None:
-        command += ["--", "POST", body]
+        command += ["POST", body]
+    elif paths is not None:
+        command += ["PATHS", paths]
     figures = json.loads(program(*command).strip().splitlines()[-1])
     if figures["bad_status"] or figures["broken"] or not figures["requests"]:
         raise Broken(f"{url}: {figures['bad_status']} error answers, {figures['broken']} broken connections "

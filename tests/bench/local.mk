@@ -19,7 +19,8 @@ EXTRA_DIST += \
 	tests/bench/load.lua \
 	tests/bench/load.py \
 	tests/bench/picture.py \
-	tests/bench/rows.py
+	tests/bench/rows.py \
+	tests/bench/rows_large.py
 
 tests_bench_bare_fastcgi_LDADD = $(FCGI_LIBS)
 tests_bench_bdb_sync_LDADD = $(DB_LIBS)
@@ -35,7 +36,11 @@ run_bench = PYTHONDONTWRITEBYTECODE=1 $(PYTHON3) $(srcdir)/tests/bench/bench.py 
 bench: all $(bench_programs)
 	STRICT=$(STRICT); $(run_bench)
 
+.PHONY: bench-large
+bench-large: all $(bench_programs)
+	STRICT=$(STRICT); $(run_bench) --large --out bench-results-large
+
 clean-local: clean-bench
 .PHONY: clean-bench
 clean-bench:
-	rm -rf bench-results
+	rm -rf bench-results bench-results-large
