@@ -36,6 +36,7 @@ COPIES = {
     "brief": "hold",
     "single": "hold",
     "paused": "note",
+    "keyed": "note",
 }
 
 # What every installation here has unless a test says otherwise. A short linger and grace: tests wait for both.

@@ -8,7 +8,8 @@ import time
 
 import pytest
 
-from client import ENDED, NoAnswer, REQUEST_LIMIT
+from client import ENDED, REQUEST_LIMIT, NoAnswer
+from test_lists import walk
 
 PROGRAMS = ("jobgate-submit", "jobgate-status", "jobgate-worker")
 KILLS = int(os.environ.get("JOBGATE_KILLS", "200"))
@@ -21,6 +22,7 @@ class Clients:
         self.api = api
         self.done = threading.Event()
         self.accepted = []
+        self.keys = {}  # Idempotency-Key: the ids that answers to it have named
         self.answers = collections.Counter()
         self.slowest = 0.0
         self.unexpected = []
@@ -43,8 +45,11 @@ class Clients:
         while not self.done.is_set():
             with self.lock:
                 known = chance.choice(self.accepted) if self.accepted else None
-            if known is None or chance.random() < 0.4:
+            turn = chance.random()
+            if known is None or turn < 0.3:
                 self._ask(lambda: self.api.post(event={}, function="note"), self._posted)
+            elif turn < 0.4:
+                self._post_until_answered(f'"{chance.randrange(1 << 64):x}"')
             else:
                 self._ask(lambda: self.api.get(f"/job/{known}"), self._got)
 
@@ -65,6 +70,17 @@ class Clients:
                 took(answer)
         if outcome in ("no answer", 500, 502, 503):
             time.sleep(0.02)  # a process restarts
+
+    def _post_until_answered(self, key):
+        """What a client with an Idempotency-Key does when no 202 comes: the same again."""
+        with self.lock:
+            ids = self.keys[key] = set()
+        for _ in range(200):
+            self._ask(lambda: self.api.post(event={}, function="keyed", headers={"Idempotency-Key": key}),
+                      lambda answer: (self._posted(answer), ids.add(answer.json.get("jobId"))))
+            if ids:
+                return
+        self.unexpected.append(f"key {key} was not answered in 200 tries")
 
     def _posted(self, answer):
         if answer.status == 202:
@@ -111,5 +127,8 @@ def test_random_kills_lose_no_job_and_hang_no_request(start):
     assert len(clients.accepted) > KILLS / 4
     ends = collections.Counter(site.api.ended(job_id, within=60)["status"] for job_id in clients.accepted)
     assert set(ends) <= set(ENDED) and ends["SUCCEEDED"] == len(clients.accepted), ends
+    made = walk(site.api, function="keyed", limit=200)
+    assert len(made) == len(clients.keys), "one job for each Idempotency-Key, however often it was sent"
+    assert all(len(ids) == 1 for ids in clients.keys.values()), clients.keys
     ran = {line.split()[0] for line in site.notes()}
     assert set(clients.accepted) <= ran
