@@ -13,6 +13,7 @@ EXTRA_DIST += \
 	tests/http/pytest.ini \
 	tests/http/test_bodies.py \
 	tests/http/test_errors.py \
+	tests/http/test_examples.py \
 	tests/http/test_functions.py \
 	tests/http/test_invocation.py \
 	tests/http/test_jobs.py \

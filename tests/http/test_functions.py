@@ -143,22 +143,3 @@ def test_function_removed_while_its_job_waits_fails_with_a_reason(start):
     eventually(lambda: site.api.run({})["status"] == "SUCCEEDED", 5, "others run")
     document = site.api.ended(job_id)
     assert document["status"] == "FAILED" and document["error"]["message"], document
-
-
-# ---- the examples do something real ----
-
-
-def test_example_job_handler(api):
-    document = api.run({"any": "thing"})
-    assert document["status"] == "SUCCEEDED" and document["function"] == "job_handler"
-    assert document["result"]
-
-
-def test_example_wordcount(api):
-    document = api.run({"text": "one two two"}, function="wordcount")
-    assert document["status"] == "SUCCEEDED", document
-
-
-def test_example_primes(api):
-    document = api.run({"below": 100, "limit": 100, "to": 100}, function="primes")
-    assert document["status"] == "SUCCEEDED", document
