@@ -12,8 +12,9 @@ import sys
 import tempfile
 import time
 
-from load import Broken, Client
+from load import HERE, Broken, Client, program
 
+CONF = os.path.join(HERE, "..", "..", "conf")
 NOT_A_DISK = ("tmpfs", "ramfs", "overlay", "nfs", "nfs4")
 
 
@@ -83,6 +84,7 @@ class Installation:
         return os.path.join(self.build, "tests", "bench", name)
 
     def program(self, name):
+        """The path of a program of the product."""
         for folder in ("", "cgi-bin", "worker", "ctl"):
             path = os.path.join(self.build, folder, name)
             if os.access(path, os.X_OK):
@@ -106,39 +108,37 @@ class Installation:
             file.write(text)
         os.rename(self.path(name + ".new"), self.path(name))
 
+    def fill(self, template):
+        """A file of conf/ with its placeholders filled: the server is configured as it is when deployed."""
+        with open(os.path.join(CONF, template), encoding="utf-8") as file:
+            return program(os.path.join(CONF, "fill"), f"programs={os.path.dirname(self.program('jobgate-submit'))}",
+                           f"configuration={self.configuration}", f"sockets={self.folder}", f"parts={self.folder}",
+                           stdin=file)
+
     def lighttpd_configuration(self):
         """Jobgate as it is deployed, and beside it the bare programs, reached in the same way."""
-        submit, status = self.program("jobgate-submit"), self.program("jobgate-status")
-        environment = f'"bin-environment" => ("JOBGATE_CONFIG" => "{self.configuration}")'
         return f"""
-server.modules = ("mod_fastcgi", "mod_cgi", "mod_alias", "mod_setenv")
+server.modules = ("mod_cgi", "mod_alias", "mod_setenv")
 server.port = {self.port}
 server.bind = "127.0.0.1"
 server.document-root = "{self.path('data')}/none"
 server.errorlog = "{self.path('lighttpd.log')}"
 server.pid-file = "{self.path('lighttpd.pid')}"
-server.max-request-size = 1100
-server.max-fds = 4096
-server.listen-backlog = 1024
-$HTTP["url"] =~ "^/job(?:/|\\?|$)" {{
-    $HTTP["request-method"] =~ "^(?:GET|HEAD|OPTIONS)$" {{
-        fastcgi.server = ("/job" => (("bin-path" => "{status}", "socket" => "{self.path('status.socket')}",
-            "check-local" => "disable", "max-procs" => 1, {environment})))
-    }} else {{
-        fastcgi.server = ("/job" => (("bin-path" => "{submit}", "socket" => "{self.path('submit.socket')}",
-            "check-local" => "disable", "max-procs" => 1, {environment})))
-    }}
+include "{self.path('part.conf')}"
+$HTTP["url"] == "/bare" {{
+    fastcgi.server = ("/" => (("socket" => "{self.path('bare.socket')}", "check-local" => "disable")))
 }}
-fastcgi.server += ("/bare" => (("socket" => "{self.path('bare.socket')}", "check-local" => "disable")))
 $HTTP["url"] =~ "^/cgi/" {{
     setenv.add-environment = ("JOBGATE_CONFIG" => "{self.configuration}",
                               "BARE_CGI_ANSWER" => "{self.path('get.answer')}")
-    alias.url = ("/cgi/job" => "{status}", "/cgi/bare" => "{self.bench_program('bare_cgi')}")
+    alias.url = ("/cgi/job" => "{self.program('jobgate-status')}", "/cgi/bare" => "{self.bench_program('bare_cgi')}")
     cgi.assign = ("jobgate-status" => "", "bare_cgi" => "")
 }}
 """
 
     def start(self):
+        with open(self.path("part.conf"), "w", encoding="utf-8") as file:
+            file.write(self.fill("lighttpd.conf.in"))
         with open(self.path("lighttpd.conf"), "w", encoding="utf-8") as file:
             file.write(self.lighttpd_configuration())
         self.spawn("lighttpd", "-D", "-f", self.path("lighttpd.conf"))

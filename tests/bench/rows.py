@@ -6,7 +6,6 @@ of a side is the median of its rounds.
 
 import dataclasses
 import datetime
-
 import shutil
 import statistics
 import tempfile
