@@ -73,7 +73,7 @@ def test_paired_surrogates_and_repeated_keys_of_different_objects_are_accepted(a
 
 @pytest.mark.parametrize(
     "kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/json",
-             "application/jsonp", "application/octet-stream", "json", "application/json, text/plain"]
+             "application/jsonp", "application/octet-stream", "application/json; charset=latin1", "json", "application/json, text/plain"]
 )
 def test_other_content_type_is_415_that_names_the_header(api, kind):
     problem = assert_problem(api.post(event={}, headers={"Content-Type": kind}), 415)
@@ -82,6 +82,12 @@ def test_other_content_type_is_415_that_names_the_header(api, kind):
 
 def test_body_without_content_type_is_415(api):
     assert_problem(api.request("POST", "/job", b"{}"), 415)
+
+
+def test_post_without_body_from_another_site_is_415(api):
+    """A page elsewhere could send it without asking: the browser says where it comes from."""
+    assert_problem(api.request("POST", "/job", headers={"Sec-Fetch-Site": "cross-site"}), 415)
+    assert api.request("POST", "/job", headers={"Sec-Fetch-Site": "same-origin"}).status == 202
 
 
 @pytest.mark.parametrize(

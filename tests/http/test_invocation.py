@@ -1,5 +1,7 @@
 """X-Amz-Invocation-Type and Prefer on a POST."""
 
+import base64
+
 import pytest
 
 from client import eventually
@@ -35,6 +37,37 @@ def test_request_response_that_takes_longer_than_wait_max_is_504_and_goes_on(sta
     site.started(job_id)
     site.release(job_id)
     assert site.api.ended(job_id)["status"] == "SUCCEEDED"
+
+
+def test_request_response_of_a_failing_function_is_lambdas_200_with_the_error(api):
+    answer = api.post(
+        event={"exit": 4, "err": "n" * 5000 + "the end\n"}, function="puppet",
+        headers={"X-Amz-Invocation-Type": "RequestResponse", "X-Amz-Log-Type": "Tail"},
+    )
+    assert answer.status == 200, answer
+    assert answer.header("X-Amz-Function-Error") == "Unhandled"
+    assert answer.json["errorType"] == "Runtime.ExitError" and answer.json["errorMessage"]
+    tail = base64.b64decode(answer.header("X-Amz-Log-Result"))
+    assert len(tail) == 4096 and tail.endswith(b"nthe end\n")
+    assert api.job(answer.header("X-Amzn-RequestId"))["status"] == "FAILED"
+
+
+def test_prefer_wait_on_a_post_gives_the_ended_job(api):
+    answer = api.post(event={"out": "[1]"}, function="puppet", headers={"Prefer": "wait=8"})
+    assert answer.status == 200, answer
+    assert answer.json["status"] == "SUCCEEDED"
+    assert answer.header("Preference-Applied") == "wait=8"
+    assert answer.header("X-Amzn-RequestId") == answer.json["jobId"]
+
+
+def test_prefer_wait_on_a_post_of_a_longer_job_is_202(site, api):
+    answer = api.post(function="hold", headers={"Prefer": "respond-async, wait=1"})
+    assert answer.status == 202, answer
+    assert answer.header("Preference-Applied") == "respond-async, wait=1"
+    job_id = answer.json["jobId"]
+    site.started(job_id)
+    site.release(job_id)
+    assert api.ended(job_id)["status"] == "SUCCEEDED"
 
 
 def test_dry_run_is_204_and_makes_no_job(site, api):

@@ -228,6 +228,13 @@ def test_ended_job_is_not_cancelled(api):
     assert api.job(job_id)["status"] == "SUCCEEDED"
 
 
+def test_reason_that_is_too_long_is_400(api):
+    job_id = api.submit({}, function="paused")
+    assert_problem(cancel(api, job_id, "x" * 1000), 400)
+    assert_problem(api.request("DELETE", f"/job/{job_id}?purge=maybe"), 400)
+    assert api.job(job_id)["status"] == "QUEUED"
+
+
 def test_unknown_job_is_not_cancelled(api):
     assert_problem(cancel(api, "0199a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b"), 404)
     assert_problem(cancel(api, "x"), 404)
@@ -265,6 +272,21 @@ def test_retry_with_an_edited_event(api):
     new = retry(api, old, b'{"out":"{}"}').json["jobId"]
     assert api.ended(new)["status"] == "SUCCEEDED"
     assert_problem(retry(api, old, b"{"), 400)
+
+
+def test_only_an_ended_job_is_retried(site, api):
+    job_id = api.submit({}, function="hold")
+    site.started(job_id)
+    assert_problem(retry(api, job_id), 409)
+    site.release(job_id)
+    api.ended(job_id)
+
+
+def test_purged_job_is_retried_with_a_new_event_only(api):
+    job_id = api.run({}, function="puppet")["jobId"]
+    assert api.request("DELETE", f"/job/{job_id}?purge=true").status == 200
+    assert_problem(retry(api, job_id), 409)
+    assert retry(api, job_id, b"{}").status == 202
 
 
 def test_retry_of_an_unknown_job_is_404(api):
