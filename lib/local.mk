@@ -16,12 +16,16 @@ lib_libjobgate_a_SOURCES = \
 	lib/job_id.h \
 	lib/json.c \
 	lib/json.h \
+	lib/launch.c \
 	lib/launch.h \
 	lib/log.c \
 	lib/log.h \
 	lib/outcome.c \
 	lib/outcome.h \
+	lib/slots.c \
 	lib/slots.h \
+	lib/spawn.c \
+	lib/spawn.h \
 	lib/store.h
 
 include lib/store_bdb/local.mk

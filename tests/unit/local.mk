@@ -35,3 +35,7 @@ cmocka_tests += tests/unit/test_log
 tests_unit_test_log_LDADD = $(TEST_LIBS)
 cmocka_tests += tests/unit/test_outcome
 tests_unit_test_outcome_LDADD = $(TEST_LIBS)
+cmocka_tests += tests/unit/test_slots
+tests_unit_test_slots_LDADD = $(TEST_LIBS)
+cmocka_tests += tests/unit/test_spawn
+tests_unit_test_spawn_LDADD = $(TEST_LIBS)

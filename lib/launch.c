@@ -1,0 +1,78 @@
+#include "config.h"
+#include "launch.h"
+#include "spawn.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What a worker inherits of the environment it was started from; all else (HTTP_*, the web server's) ends
+ * here. */
+static const char *const kept[] = {"HOME", "LANG", "LC_ALL", "PATH", "TZ", "USER", "LOGNAME"};
+#define KEPT_COUNT (sizeof kept / sizeof kept[0])
+
+enum outcome launch_detached(char *const argv[], char *const envp[], struct error *error)
+{
+    struct spawn_plan plan = {
+        .program = argv[0],
+        .arguments = argv,
+        .environment = envp,
+        .folder = "/",
+        .descriptors = {-1, -1, -1},
+        .descriptor_count = 3,
+    };
+    int errno_value;
+    enum outcome outcome = spawn_detached(&plan, &errno_value, error);
+    return outcome == OK ? OK : IO;
+}
+
+/* "NAME=value" for each name that is set, NULL-terminated; each text is the caller's to free. */
+static bool keep_environment(char *environment[KEPT_COUNT + 1])
+{
+    size_t count = 0;
+    environment[0] = NULL;
+    for (size_t i = 0; i < KEPT_COUNT; i++) {
+        const char *value = getenv(kept[i]);
+        if (value == NULL)
+            continue;
+        if (asprintf(&environment[count], "%s=%s", kept[i], value) < 0) {
+            environment[count] = NULL;
+            return false;
+        }
+        environment[++count] = NULL;
+    }
+    return true;
+}
+
+static enum outcome start_in(const struct configuration *configuration, unsigned slot, struct error *error)
+{
+    char number[16];
+    snprintf(number, sizeof number, "%u", slot);
+    char *arguments[] = {(char *)configuration->worker_program,
+                         "--config",
+                         (char *)configuration->file,
+                         "--slot",
+                         number,
+                         NULL};
+    char *environment[KEPT_COUNT + 1];
+    enum outcome outcome;
+    if (keep_environment(environment))
+        outcome = launch_detached(arguments, environment, error);
+    else
+        outcome = error_set(error, NOMEM, "starting a worker: no memory");
+    for (size_t i = 0; environment[i] != NULL; i++)
+        free(environment[i]);
+    return outcome;
+}
+
+enum outcome launch_worker(const struct configuration *configuration, struct slots *slots,
+                           struct error *error)
+{
+    unsigned slot;
+    if (!slots_reserve(slots, &slot))
+        return error_set(error, NOTFOUND, "no slot is free");
+    enum outcome outcome = start_in(configuration, slot, error);
+    if (outcome != OK)
+        slots_unreserve(slots, slot);
+    return outcome;
+}
