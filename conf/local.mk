@@ -26,7 +26,7 @@ install-data-local:
 	$(MKDIR_P) "$(DESTDIR)$(confdir)"
 	@for file in $(conf_templates); do \
 	  target="$(DESTDIR)$(confdir)/$$file"; \
-	  $(srcdir)/conf/fill programs="$(pkglibexecdir)" configuration="$(confdir)/jobgate.conf" parts="$(confdir)" \
+	  $(srcdir)/conf/fill programs="$(pkglibexecdir)" configuration="$(confdir)/jobgate.conf" parts="$(confdir)" www="$(wwwdir)" \
 	    sockets="$(runstatedir)/jobgate" <"$(srcdir)/conf/$$file.in" >"$$target.new" || exit 1; \
 	  if test -f "$$target" && ! cmp -s "$$target" "$$target.new"; then \
 	    echo "$$target was edited and stays: compare it with $$target.new"; \
