@@ -113,7 +113,7 @@ class Installation:
         with open(os.path.join(CONF, template), encoding="utf-8") as file:
             return program(os.path.join(CONF, "fill"), f"programs={os.path.dirname(self.program('jobgate-submit'))}",
                            f"configuration={self.configuration}", f"sockets={self.folder}", f"parts={self.folder}",
-                           stdin=file)
+                           f"www={CONF}/../www", stdin=file)
 
     def lighttpd_configuration(self):
         """Jobgate as it is deployed, and beside it the bare programs, reached in the same way."""
