@@ -8,8 +8,12 @@ lib_libjobgate_a_SOURCES = \
 	lib/clock.c \
 	lib/clock.h \
 	lib/configuration.h \
+	lib/doorbell.c \
 	lib/doorbell.h \
+	lib/folder.c \
+	lib/folder.h \
 	lib/function.h \
+	lib/futex.h \
 	lib/job.c \
 	lib/job.h \
 	lib/job_id.c \

@@ -1,9 +1,10 @@
 /* environment.h - the Berkeley DB environment behind the gate
  *
- * Internal to lib/store_bdb. Every libdb call of Jobgate happens between environment_enter and environment_leave,
- * inside the gate (gate.h): libdb 5.3's mutexes are not robust, so a process killed inside the library would wedge all
- * others. The gate's kernel lock goes with the process that held it, and the next one in finds the page dirty, abandons
- * the old handles, recovers and goes on. Commits are not synced inside: see log_sync.h.
+ * Internal to lib/store_bdb. Every libdb call of Jobgate happens between environment_enter and
+ * environment_leave, inside the gate (gate.h): libdb 5.3's mutexes are not robust, so a process killed inside
+ * the library would wedge all others. The gate's kernel lock goes with the process that held it, and the next
+ * one in finds the page dirty, abandons the old handles, recovers and goes on. Commits are not synced inside:
+ * see log_sync.h.
  *
  * Callers never call enter/leave themselves but run a body: */
 #ifndef JOBGATE_ENVIRONMENT_H
@@ -17,14 +18,30 @@
 
 struct environment;
 
-/* All B-trees in byte order. DUE and LISTING have DB_RECNUM (exact counts and places in O(log n)). GONE holds the ids of
- * expired jobs, apart from JOBS so that a list never walks over them. Key layouts: keys.h. */
-enum table { TABLE_JOBS, TABLE_EVENTS, TABLE_RESULTS, TABLE_LOGS, TABLE_ATTEMPTS, TABLE_DUE, TABLE_RUNNING,
-             TABLE_LISTING, TABLE_IDEMPOTENCY, TABLE_EXPIRY, TABLE_GONE, TABLE_COUNT };
+/* All B-trees in byte order. DUE and LISTING have DB_RECNUM (exact counts and places in O(log n)). GONE holds
+ * the ids of expired jobs, apart from JOBS so that a list never walks over them. Key layouts: keys.h. */
+enum table {
+    TABLE_JOBS,
+    TABLE_EVENTS,
+    TABLE_RESULTS,
+    TABLE_LOGS,
+    TABLE_ATTEMPTS,
+    TABLE_DUE,
+    TABLE_RUNNING,
+    TABLE_LISTING,
+    TABLE_IDEMPOTENCY,
+    TABLE_EXPIRY,
+    TABLE_GONE,
+    TABLE_COUNT
+};
 
 enum outcome environment_open(const struct configuration *configuration, enum store_access access,
                               struct environment **environment, struct error *error);
+/* Detaches in good order when the gate is to be had within 2 s. NULL is legal. */
 void environment_close(struct environment *environment);
+/* True when this process has let go of so many handles after recoveries (each keeps its memory), or of its
+ * gate, that it should end when it is idle and leave the work to a new one. */
+bool environment_wants_restart(const struct environment *environment);
 
 /* What a body works on. Valid only inside the body. */
 struct transaction {
@@ -32,31 +49,37 @@ struct transaction {
     DB_TXN *txn; /* NULL in environment_read */
 };
 /* The table's handle, opened on first use. NULL in *table with OK: read-only and not there yet (empty). */
-enum outcome transaction_table(struct transaction *transaction, enum table name, DB **table, struct error *error);
-/* Turns a libdb return value into an outcome and words; remembers what asks for recovery (DB_RUNRECOVERY, ENOMEM, EIO)
- * so that environment_run abandons the handles, recovers and runs the body once more. ENOSPC/EDQUOT is FULL. */
-enum outcome transaction_failed(struct transaction *transaction, int result, struct error *error, const char *what);
-/* The job's changes are seen by reads of this job only once synced: notes the id's hash with this commit's position. */
+enum outcome transaction_table(struct transaction *transaction, enum table name, DB **table,
+                               struct error *error);
+/* Turns a libdb return value into an outcome and words; remembers what asks for recovery (DB_RUNRECOVERY,
+ * ENOMEM, EIO) so that environment_run abandons the handles, recovers and runs the body once more.
+ * ENOSPC/EDQUOT is FULL. */
+enum outcome transaction_failed(struct transaction *transaction, int result, struct error *error,
+                                const char *what);
+/* The job's changes are seen by reads of this job only once synced: notes the id's hash with this commit's
+ * position. */
 void transaction_touches(struct transaction *transaction, const struct job_id *id);
 
-/* A body returns OK to commit; any other outcome aborts and is handed through. It may run more than once (a recovery, a
- * RETRY: bounded), so it sets its results from scratch each time. */
+/* A body returns OK to commit; any other outcome aborts and is handed through. It may run more than once (a
+ * recovery, a RETRY: bounded), so it sets its results from scratch each time. */
 typedef enum outcome transaction_body(struct transaction *transaction, void *context, struct error *error);
 
 enum outcome environment_run(struct environment *environment, transaction_body *body, void *context,
                              int64_t deadline_ms, struct store_ticket *ticket, struct error *error);
-/* Without a transaction, for reading. When `id` is not NULL, returns only after what it saw of that job is synced;
- * with NULL, after everything committed so far is. */
+/* Without a transaction, for reading. When `id` is not NULL, returns only after what it saw of that job is
+ * synced; with NULL, after everything committed so far is. */
 enum outcome environment_read(struct environment *environment, transaction_body *body, void *context,
                               const struct job_id *id, int64_t deadline_ms, struct error *error);
-enum outcome environment_sync(struct environment *environment, struct store_ticket ticket, int64_t deadline_ms,
-                              struct error *error);
+enum outcome environment_sync(struct environment *environment, struct store_ticket ticket,
+                              int64_t deadline_ms, struct error *error);
 /* generation, free space, poison. */
-enum outcome environment_health(struct environment *environment, int64_t deadline_ms, struct store_health *health,
-                                struct error *error);
-/* A few bytes in the gate's page that survive the process but not damage: hints. The function served last. Only inside a body. */
+enum outcome environment_health(struct environment *environment, int64_t deadline_ms,
+                                struct store_health *health, struct error *error);
+/* A few bytes in the gate's page that survive the process but not damage: hints. The function served last.
+ * Only inside a body. */
 char *environment_turn(struct environment *environment); /* JOB_FUNCTION_SIZE bytes */
-/* More room is refused when the disk is nearly full: FULL with words, else OK. Cheap (statvfs at most each 200 ms). */
+/* More room is refused when the disk is nearly full: FULL with words, else OK. Cheap (statvfs at most each
+ * 200 ms). */
 enum outcome environment_has_space(struct environment *environment, size_t needed, struct error *error);
 
 #endif

@@ -2,14 +2,27 @@
 lib_libjobgate_a_SOURCES += \
 	lib/store_bdb/due_turns.c \
 	lib/store_bdb/due_turns.h \
+	lib/store_bdb/engine.c \
+	lib/store_bdb/engine.h \
+	lib/store_bdb/environment.c \
 	lib/store_bdb/environment.h \
+	lib/store_bdb/gate.c \
+	lib/store_bdb/gate.h \
 	lib/store_bdb/job_load.c \
 	lib/store_bdb/job_rows.h \
 	lib/store_bdb/job_save.c \
 	lib/store_bdb/keys.c \
 	lib/store_bdb/keys.h \
+	lib/store_bdb/log_sync.c \
+	lib/store_bdb/log_sync.h \
+	lib/store_bdb/process.c \
+	lib/store_bdb/process.h \
 	lib/store_bdb/record.c \
 	lib/store_bdb/record.h \
+	lib/store_bdb/recovery.c \
+	lib/store_bdb/recovery.h \
+	lib/store_bdb/space.c \
+	lib/store_bdb/space.h \
 	lib/store_bdb/store_attempt.c \
 	lib/store_bdb/store_bdb.h \
 	lib/store_bdb/store_cancel.c \

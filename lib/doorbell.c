@@ -1,0 +1,106 @@
+#include "config.h"
+#include "doorbell.h"
+
+#include "clock.h"
+#include "folder.h"
+#include "futex.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define JOB_WORDS 1024
+#define SLEEP_MS  5000 /* the longest without a look, should a ring ever be lost with its ringer */
+
+/* The file `doorbell`. Each word counts rings. */
+struct page {
+    _Atomic uint32_t work;
+    _Alignas(64) _Atomic uint32_t jobs[JOB_WORDS];
+};
+
+struct doorbell {
+    struct page *page;
+};
+
+enum outcome doorbell_open(const char *data_dir, struct doorbell **doorbell, struct error *error)
+{
+    int folder, file;
+    enum outcome outcome = folder_open(data_dir, &folder, error);
+    if (outcome != OK)
+        return outcome;
+    outcome = folder_file(folder, "doorbell", sizeof(struct page), &file, error);
+    close(folder);
+    if (outcome != OK)
+        return outcome;
+    void *page = mmap(NULL, sizeof(struct page), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    int saved = errno;
+    close(file);
+    struct doorbell *made = page != MAP_FAILED ? malloc(sizeof *made) : NULL;
+    if (made == NULL) {
+        if (page != MAP_FAILED)
+            munmap(page, sizeof(struct page));
+        return error_set_errno(error, NOMEM, page == MAP_FAILED ? saved : ENOMEM, "mapping the doorbell");
+    }
+    made->page = page;
+    *doorbell = made;
+    return OK;
+}
+
+void doorbell_close(struct doorbell *doorbell)
+{
+    if (doorbell == NULL)
+        return;
+    munmap(doorbell->page, sizeof *doorbell->page);
+    free(doorbell);
+}
+
+static void sleep_on(_Atomic uint32_t *word, uint32_t seen, int64_t deadline_ms)
+{
+    int64_t slice = clock_deadline(SLEEP_MS);
+    struct timespec left = clock_left_timespec(slice < deadline_ms ? slice : deadline_ms);
+    if (left.tv_sec > 0 || left.tv_nsec > 0)
+        futex_sleep(word, seen, left);
+}
+
+static int ring(_Atomic uint32_t *word, int most)
+{
+    atomic_fetch_add(word, 1);
+    return futex_wake(word, most);
+}
+
+uint32_t doorbell_seen(struct doorbell *doorbell)
+{
+    return doorbell->page->work;
+}
+
+void doorbell_wait(struct doorbell *doorbell, uint32_t seen, int64_t deadline_ms)
+{
+    sleep_on(&doorbell->page->work, seen, deadline_ms);
+}
+
+bool doorbell_ring(struct doorbell *doorbell)
+{
+    return ring(&doorbell->page->work, 1) > 0;
+}
+
+static _Atomic uint32_t *word_of(struct doorbell *doorbell, const struct job_id *id)
+{
+    /* The last bytes of a UUIDv7 are random. */
+    return &doorbell->page->jobs[(id->bytes[14] << 8 | id->bytes[15]) % JOB_WORDS];
+}
+
+uint32_t doorbell_seen_job(struct doorbell *doorbell, const struct job_id *id)
+{
+    return *word_of(doorbell, id);
+}
+
+void doorbell_wait_job(struct doorbell *doorbell, const struct job_id *id, uint32_t seen, int64_t deadline_ms)
+{
+    sleep_on(word_of(doorbell, id), seen, deadline_ms);
+}
+
+void doorbell_ring_job(struct doorbell *doorbell, const struct job_id *id)
+{
+    ring(word_of(doorbell, id), FUTEX_EVERYBODY);
+}

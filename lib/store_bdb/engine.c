@@ -1,0 +1,336 @@
+#include "config.h"
+#include "engine.h"
+
+#include "../log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define CACHE_SIZE    (16 << 20) /* shared by all processes */
+#define LOG_FILE_SIZE (8 << 20)
+#define LOG_BUFFER    (256 << 10) /* a commit with a small event is one write */
+#define PAGE_SIZE     4096        /* what a disk writes as a whole */
+#define WORDS_SIZE    256
+#define TRICKLE_STEP  4 /* per cent of the cache in one go: about a millisecond */
+
+struct engine {
+    DB_ENV *handle;
+    DB *tables[TABLE_COUNT];
+    bool panicked;
+    char words[WORDS_SIZE];
+};
+
+/* DB_RECNUM: the number of a key in its table, and how many lie between two, without counting. */
+static const struct {
+    const char *file;
+    u_int32_t flags;
+} tables[TABLE_COUNT] = {
+    [TABLE_JOBS] = {"jobs.db", DB_CHKSUM},
+    [TABLE_EVENTS] = {"events.db", DB_CHKSUM},
+    [TABLE_RESULTS] = {"results.db", DB_CHKSUM},
+    [TABLE_LOGS] = {"logs.db", DB_CHKSUM},
+    [TABLE_ATTEMPTS] = {"attempts.db", DB_CHKSUM},
+    [TABLE_DUE] = {"due.db", DB_CHKSUM | DB_RECNUM},
+    [TABLE_RUNNING] = {"running.db", DB_CHKSUM},
+    [TABLE_LISTING] = {"listing.db", DB_CHKSUM | DB_RECNUM},
+    [TABLE_IDEMPOTENCY] = {"idempotency.db", DB_CHKSUM},
+    [TABLE_EXPIRY] = {"expiry.db", DB_CHKSUM},
+    [TABLE_GONE] = {"gone.db", DB_CHKSUM},
+};
+
+const char *engine_table_file(enum table name)
+{
+    return tables[name].file;
+}
+
+/* ---- what libdb calls ---- */
+
+static _Thread_local struct gate *inside;
+
+void engine_enter(struct gate *gate)
+{
+    inside = gate;
+}
+
+static int sync_hook(int descriptor)
+{
+    if (inside != NULL)
+        gate_pulse(inside);
+    int result = fdatasync(descriptor);
+    int saved = errno;
+    if (inside != NULL) {
+        if (result != 0 && saved != EINTR)
+            gate_sync_failed(inside, saved);
+        gate_pulse(inside);
+    }
+    errno = saved;
+    return result;
+}
+
+/* libdb sets FD_CLOEXEC in a second call: a fork in between would hand the descriptor to a function. */
+static int open_hook(const char *path, int flags, ...)
+{
+    va_list arguments;
+    va_start(arguments, flags);
+    mode_t mode = (flags & O_CREAT) != 0 ? va_arg(arguments, mode_t) : 0;
+    va_end(arguments);
+    return open(path, flags | O_CLOEXEC, mode);
+}
+
+static pthread_once_t hooks_once = PTHREAD_ONCE_INIT;
+
+static void set_hooks(void)
+{
+    db_env_set_func_fsync(sync_hook);
+    db_env_set_func_open(open_hook);
+}
+
+/* The last words are the most telling: libdb says "checksum error", then "PANIC". Both fit. */
+static void hear_error(const DB_ENV *handle, const char *prefix, const char *message)
+{
+    struct engine *engine = handle->app_private;
+    size_t length = strlen(engine->words);
+    snprintf(engine->words + length, sizeof engine->words - length, "%s%s", length > 0 ? "; " : "", message);
+}
+
+static void hear_event(DB_ENV *handle, u_int32_t event, void *information)
+{
+    struct engine *engine = handle->app_private;
+    if (event == DB_EVENT_PANIC)
+        engine->panicked = true;
+}
+
+static void hear_progress(DB_ENV *handle, int what, int percent)
+{
+    if (inside != NULL)
+        gate_pulse(inside);
+}
+
+/* ---- opening and closing ---- */
+
+uint32_t engine_library(void)
+{
+    int major, minor, patch;
+    db_version(&major, &minor, &patch);
+    return (uint32_t)major << 16 | (uint32_t)minor << 8 | (uint32_t)patch;
+}
+
+static int make_handle(struct engine **engine, struct error *words)
+{
+    pthread_once(&hooks_once, set_hooks);
+    struct engine *made = calloc(1, sizeof *made);
+    if (made == NULL)
+        return ENOMEM;
+    int result = db_env_create(&made->handle, 0);
+    if (result != 0) {
+        free(made);
+        return result;
+    }
+    made->handle->app_private = made;
+    made->handle->set_errcall(made->handle, hear_error);
+    made->handle->set_event_notify(made->handle, hear_event);
+    made->handle->set_feedback(made->handle, hear_progress);
+    *engine = made;
+    return 0;
+}
+
+static int configure(DB_ENV *handle)
+{
+    int result = handle->set_cachesize(handle, 0, CACHE_SIZE, 1);
+    if (result == 0)
+        result = handle->set_lg_max(handle, LOG_FILE_SIZE);
+    if (result == 0)
+        result = handle->set_lg_bsize(handle, LOG_BUFFER);
+    if (result == 0)
+        result = handle->set_memory_init(handle, DB_MEM_LOGID, 2048);
+    if (result == 0)
+        result = handle->set_memory_init(handle, DB_MEM_TRANSACTION, 32);
+    if (result == 0)
+        result = handle->log_set_config(handle, DB_LOG_ZERO, 1);
+    if (result == 0) /* one caller at a time: nothing to spin for */
+        result = handle->mutex_set_tas_spins(handle, 1);
+    if (result == 0)
+        result = handle->set_flags(handle, DB_NOMMAP | DB_REGION_INIT | DB_TXN_WRITE_NOSYNC, 1);
+    return result;
+}
+
+static int fail_open(struct engine *engine, int result, struct error *words)
+{
+    error_set(words, IO, "%s%s%s", db_strerror(result), engine->words[0] != '\0' ? ": " : "", engine->words);
+    engine->handle->close(engine->handle, 0);
+    free(engine);
+    return result;
+}
+
+int engine_open(const char *data_dir, bool recover, struct engine **engine, struct error *words)
+{
+    struct engine *made;
+    int result = make_handle(&made, words);
+    if (result != 0)
+        return result;
+    DB_ENV *handle = made->handle;
+    result = configure(handle);
+    u_int32_t flags = DB_CREATE | DB_INIT_TXN | DB_INIT_LOG | DB_INIT_MPOOL | (recover ? DB_RECOVER : 0);
+    if (result == 0)
+        result = handle->open(handle, data_dir, flags, 0600);
+    if (result != 0)
+        return fail_open(made, result, words);
+    made->words[0] = '\0';
+    *engine = made;
+    return 0;
+}
+
+void engine_close(struct engine *engine)
+{
+    for (size_t i = 0; i < TABLE_COUNT; i++)
+        if (engine->tables[i] != NULL)
+            engine->tables[i]->close(engine->tables[i], DB_NOSYNC);
+    engine->handle->close(engine->handle, 0);
+    free(engine);
+}
+
+/* Kept reachable: what libdb has allocated for it is lost on purpose, and leak checkers are to know. */
+static struct engine *abandoned[64];
+static _Atomic unsigned abandoned_count;
+
+void engine_abandon(struct engine *engine)
+{
+    abandoned[abandoned_count++ % 64] = engine;
+}
+
+DB_ENV *engine_handle(struct engine *engine)
+{
+    return engine->handle;
+}
+
+static int open_table(struct engine *engine, enum table name, bool read_only, DB **table, bool *made)
+{
+    DB *opened;
+    int result = db_create(&opened, engine->handle, 0);
+    if (result != 0)
+        return result;
+    result = opened->set_pagesize(opened, PAGE_SIZE);
+    if (result == 0)
+        result = opened->set_flags(opened, tables[name].flags);
+    u_int32_t flags = DB_AUTO_COMMIT | (read_only ? DB_RDONLY : 0);
+    if (result == 0)
+        result = opened->open(opened, NULL, tables[name].file, NULL, DB_BTREE, flags, 0600);
+    *made = result == ENOENT && !read_only;
+    if (*made) {
+        opened->close(opened, DB_NOSYNC);
+        engine->words[0] = '\0';
+        result = db_create(&opened, engine->handle, 0);
+        if (result != 0)
+            return result;
+        opened->set_pagesize(opened, PAGE_SIZE);
+        opened->set_flags(opened, tables[name].flags);
+        result = opened->open(opened, NULL, tables[name].file, NULL, DB_BTREE, flags | DB_CREATE, 0600);
+    }
+    if (result == 0)
+        *table = opened;
+    else
+        opened->close(opened, DB_NOSYNC);
+    return result;
+}
+
+int engine_table(struct engine *engine, enum table name, bool read_only, DB **table, bool *made)
+{
+    *made = false;
+    if (engine->tables[name] == NULL) {
+        int result = open_table(engine, name, read_only, &engine->tables[name], made);
+        if (result == ENOENT && read_only) {
+            engine->words[0] = '\0';
+            *table = NULL;
+            return 0;
+        }
+        if (result != 0)
+            return result;
+    }
+    *table = engine->tables[name];
+    return 0;
+}
+
+int engine_position(struct engine *engine, uint64_t *position)
+{
+    DB_LOG_STAT *stat;
+    int result = engine->handle->log_stat(engine->handle, &stat, 0);
+    if (result != 0)
+        return result;
+    *position = (uint64_t)stat->st_cur_file << 32 | stat->st_cur_offset;
+    free(stat);
+    return 0;
+}
+
+bool engine_panicked(const struct engine *engine)
+{
+    return engine->panicked;
+}
+
+const char *engine_words(struct engine *engine)
+{
+    return engine->words;
+}
+
+void engine_forget_words(struct engine *engine)
+{
+    engine->words[0] = '\0';
+}
+
+/* ---- checkpoints ---- */
+
+int engine_trickle(struct engine *engine, bool *left)
+{
+    DB_MPOOL_STAT *stat;
+    int result = engine->handle->memp_stat(engine->handle, &stat, NULL, 0);
+    if (result != 0)
+        return result;
+    uint64_t pages = stat->st_pages, dirty = stat->st_page_dirty;
+    free(stat);
+    *left = false;
+    if (pages == 0 || dirty == 0)
+        return 0;
+    int clean = (int)((pages - (dirty < pages ? dirty : pages)) * 100 / pages);
+    int wanted = clean + TRICKLE_STEP < 100 ? clean + TRICKLE_STEP : 100;
+    int wrote = 0;
+    result = engine->handle->memp_trickle(engine->handle, wanted, &wrote);
+    *left = wrote > 0 && wanted < 100;
+    return result;
+}
+
+int engine_checkpoint(struct engine *engine)
+{
+    return engine->handle->txn_checkpoint(engine->handle, 0, 0, 0);
+}
+
+int engine_remove_logs(struct engine *engine)
+{
+    return engine->handle->log_archive(engine->handle, NULL, DB_ARCH_REMOVE);
+}
+
+/* ---- before a recovery ---- */
+
+int engine_probe_log(const char *data_dir, uint64_t *position, struct error *words)
+{
+    struct engine *probe;
+    int result = make_handle(&probe, words);
+    if (result != 0)
+        return result;
+    DB_ENV *handle = probe->handle;
+    result = handle->set_lg_max(handle, LOG_FILE_SIZE);
+    if (result == 0)
+        result = handle->set_lg_bsize(handle, LOG_BUFFER);
+    if (result == 0)
+        result = handle->open(handle, data_dir, DB_CREATE | DB_PRIVATE | DB_INIT_LOG, 0600);
+    if (result == 0)
+        result = engine_position(probe, position);
+    if (result != 0)
+        return fail_open(probe, result, words);
+    engine_close(probe);
+    return 0;
+}

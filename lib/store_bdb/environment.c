@@ -1,0 +1,503 @@
+#include "config.h"
+#include "environment.h"
+
+#include "../clock.h"
+#include "../log.h"
+#include "engine.h"
+#include "../folder.h"
+#include "gate.h"
+#include "log_sync.h"
+#include "recovery.h"
+#include "space.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define RETRIES          5
+#define ABANDONS_MAX     8 /* handles let go of; each keeps its memory */
+#define CLOSE_MS         2000
+#define CHECKPOINT_BYTES (8 << 20)
+#define CHECKPOINT_MS    60000 /* one that was begun longer ago has died with its process */
+#define TRICKLES_MAX     50
+
+struct environment {
+    struct gate *gate;
+    struct log_sync *sync;
+    struct space space;
+    char *data_dir;
+    int folder;
+    enum store_access access;
+    /* inside the gate only */
+    struct engine *engine;
+    uint64_t generation; /* of the engine */
+    _Atomic unsigned abandons;
+};
+
+/* One stay in the gate. Bodies see its first member. */
+struct visit {
+    struct transaction transaction;
+    bool recover; /* libdb is not to be trusted any more */
+    bool again;   /* … and the body may be run once more after a recovery */
+    bool full;
+    uint64_t touched[GATE_JOB_WORDS / 64]; /* bit for each word of gate_page.jobs */
+    uint64_t position;
+};
+
+/* ---- opening ---- */
+
+static enum outcome start(struct environment *environment, const struct configuration *configuration,
+                          struct error *error)
+{
+    enum outcome outcome = folder_open(configuration->data_dir, &environment->folder, error);
+    if (outcome == OK)
+        outcome = gate_open(environment->folder, engine_library(), &environment->gate, error);
+    if (outcome == OK)
+        outcome = log_sync_open(environment->gate, environment->folder, &environment->sync, error);
+    space_init(&environment->space, environment->folder, configuration->disk_reserve);
+    return outcome;
+}
+
+enum outcome environment_open(const struct configuration *configuration, enum store_access access,
+                              struct environment **environment, struct error *error)
+{
+    struct environment *made = calloc(1, sizeof *made);
+    if (made == NULL)
+        return error_set(error, NOMEM, "no memory for the store");
+    made->folder = -1;
+    made->access = access;
+    made->data_dir = strdup(configuration->data_dir);
+    enum outcome outcome = made->data_dir != NULL ? start(made, configuration, error)
+                                                  : error_set(error, NOMEM, "no memory for the store");
+    if (outcome != OK) {
+        environment_close(made);
+        return outcome;
+    }
+    *environment = made;
+    return OK;
+}
+
+static void abandon(struct environment *environment)
+{
+    if (environment->engine == NULL)
+        return;
+    engine_abandon(environment->engine);
+    environment->engine = NULL;
+    environment->abandons++;
+}
+
+static bool is_current(const struct environment *environment)
+{
+    return gate_recovery_due(environment->gate) == NULL &&
+           environment->generation == gate_page(environment->gate)->generation;
+}
+
+static void detach(struct environment *environment)
+{
+    if (environment->engine == NULL || gate_enter(environment->gate, clock_deadline(CLOSE_MS), NULL) != OK)
+        return;
+    bool sound = gate_recovery_due(environment->gate) == NULL;
+    if (is_current(environment) && !engine_panicked(environment->engine)) {
+        engine_enter(environment->gate);
+        engine_close(environment->engine);
+        engine_enter(NULL);
+        gate_detach(environment->gate);
+        environment->engine = NULL;
+    }
+    gate_leave(environment->gate, sound);
+}
+
+void environment_close(struct environment *environment)
+{
+    if (environment == NULL)
+        return;
+    detach(environment);
+    abandon(environment);
+    log_sync_close(environment->sync);
+    gate_close(environment->gate);
+    if (environment->folder >= 0)
+        close(environment->folder);
+    free(environment->data_dir);
+    free(environment);
+}
+
+bool environment_wants_restart(const struct environment *environment)
+{
+    return environment->abandons >= ABANDONS_MAX || gate_is_stale(environment->gate);
+}
+
+/* ---- inside the gate ---- */
+
+static enum outcome attach(struct environment *environment, struct error *error)
+{
+    struct gate *gate = environment->gate;
+    struct error words;
+    abandon(environment);
+    gate_attach(gate);
+    if (gate_recovery_due(gate) != NULL)
+        return OK;
+    int result = engine_open(environment->data_dir, false, &environment->engine, &words);
+    if (result == 0) {
+        environment->generation = gate_page(gate)->generation;
+        return OK;
+    }
+    return error_set(error, UNAVAILABLE, "opening the store: %s", words.text);
+}
+
+/* A handle of this generation, whatever it takes. The page is dirty meanwhile, so dying in here costs the
+ * next one a recovery and nothing else. */
+static enum outcome make_ready(struct environment *environment, struct error *error)
+{
+    struct gate *gate = environment->gate;
+    enum outcome outcome = gate_fault(gate, true, error);
+    if (outcome == OK && gate_recovery_due(gate) == NULL &&
+        (environment->engine == NULL || environment->generation != gate_page(gate)->generation))
+        outcome = attach(environment, error);
+    if (outcome != OK || gate_recovery_due(gate) == NULL)
+        return outcome;
+    abandon(environment);
+    outcome = recovery_run(gate, environment->data_dir, environment->folder, &environment->space,
+                           &environment->engine, error);
+    if (outcome == OK)
+        environment->generation = gate_page(gate)->generation;
+    return outcome;
+}
+
+static struct visit *visit_of(struct transaction *transaction)
+{
+    return (struct visit *)transaction;
+}
+
+static enum outcome classify(struct visit *visit, int result)
+{
+    switch (result) {
+    case 0:
+        return OK;
+    case DB_NOTFOUND:
+    case DB_KEYEMPTY:
+        return NOTFOUND;
+    case DB_KEYEXIST:
+        return CONFLICT;
+    case DB_LOCK_DEADLOCK:
+    case DB_LOCK_NOTGRANTED:
+        return RETRY;
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+        visit->full = true;
+        return FULL;
+    case ENOMEM:
+    case EIO:
+    case DB_RUNRECOVERY:
+        visit->recover = true;
+        return UNAVAILABLE;
+    default:
+        return IO;
+    }
+}
+
+enum outcome transaction_failed(struct transaction *transaction, int result, struct error *error,
+                                const char *what)
+{
+    struct visit *visit = visit_of(transaction);
+    enum outcome outcome = classify(visit, result);
+    if (outcome == OK || outcome == NOTFOUND || outcome == CONFLICT || outcome == RETRY)
+        return outcome;
+    struct engine *engine = transaction->environment->engine;
+    const char *words = engine_words(engine);
+    error_set(error, outcome, "the store, %s: %s%s%s", what, db_strerror(result), words[0] != '\0' ? " " : "",
+              words);
+    engine_forget_words(engine);
+    return outcome;
+}
+
+enum outcome transaction_table(struct transaction *transaction, enum table name, DB **table,
+                               struct error *error)
+{
+    struct environment *environment = transaction->environment;
+    bool made;
+    int result = engine_table(environment->engine, name, environment->access == STORE_READ, table, &made);
+    if (result != 0)
+        return transaction_failed(transaction, result, error, engine_table_file(name));
+    if (made)
+        gate_page(environment->gate)->folder_changes++;
+    return OK;
+}
+
+static unsigned word_of(const struct job_id *id)
+{
+    /* The last bytes of a UUIDv7 are random. */
+    return (id->bytes[14] << 8 | id->bytes[15]) % GATE_JOB_WORDS;
+}
+
+void transaction_touches(struct transaction *transaction, const struct job_id *id)
+{
+    unsigned word = word_of(id);
+    visit_of(transaction)->touched[word / 64] |= UINT64_C(1) << word % 64;
+}
+
+char *environment_turn(struct environment *environment)
+{
+    return gate_page(environment->gate)->turn;
+}
+
+/* The log has grown up to here, and all of it is in the kernel's hands. */
+static enum outcome note_commit(struct visit *visit, struct error *error)
+{
+    struct environment *environment = visit->transaction.environment;
+    struct gate_page *page = gate_page(environment->gate);
+    int result = engine_position(environment->engine, &visit->position);
+    if (result != 0)
+        return transaction_failed(&visit->transaction, result, error, "end of the log");
+    if (visit->position >> 32 != page->written >> 32)
+        page->folder_changes++;
+    for (unsigned i = 0; i < GATE_JOB_WORDS / 64; i++)
+        for (uint64_t bits = visit->touched[i]; bits != 0; bits &= bits - 1)
+            page->jobs[i * 64 + (unsigned)__builtin_ctzll(bits)] = visit->position;
+    gate_raise(&page->written, visit->position);
+    return OK;
+}
+
+static enum outcome end_transaction(struct visit *visit, enum outcome outcome, struct error *error)
+{
+    DB_TXN *txn = visit->transaction.txn;
+    if (outcome == OK && !visit->recover) {
+        int result = txn->commit(txn, DB_TXN_WRITE_NOSYNC);
+        if (result == 0)
+            return note_commit(visit, error);
+        outcome = transaction_failed(&visit->transaction, result, error, "commit");
+        visit->recover = true; /* what a half-written commit is worth, only recovery can tell */
+        return outcome == OK || outcome == NOTFOUND || outcome == RETRY ? UNAVAILABLE : outcome;
+    }
+    visit->again = visit->recover;
+    if (visit->recover)
+        return outcome != OK ? outcome : error_set(error, UNAVAILABLE, "the store has to recover");
+    if (txn->abort(txn) != 0)
+        visit->recover = true;
+    return outcome;
+}
+
+static enum outcome transact(struct visit *visit, transaction_body *body, void *context, struct error *error)
+{
+    DB_ENV *handle = engine_handle(visit->transaction.environment->engine);
+    int result = handle->txn_begin(handle, NULL, &visit->transaction.txn, 0);
+    if (result != 0) {
+        enum outcome outcome = transaction_failed(&visit->transaction, result, error, "begin");
+        visit->again = visit->recover;
+        return outcome;
+    }
+    return end_transaction(visit, body(&visit->transaction, context, error), error);
+}
+
+static enum outcome look(struct visit *visit, transaction_body *body, void *context, struct error *error)
+{
+    enum outcome outcome = body(&visit->transaction, context, error);
+    visit->again = visit->recover;
+    return outcome;
+}
+
+/* ---- one stay ---- */
+
+typedef enum outcome stay(struct visit *visit, transaction_body *body, void *context, struct error *error);
+
+static enum outcome visit_gate(struct environment *environment, struct visit *visit, stay *what,
+                               transaction_body *body, void *context, int64_t deadline_ms,
+                               struct error *error)
+{
+    *visit = (struct visit){.transaction = {.environment = environment}};
+    enum outcome outcome = gate_enter(environment->gate, deadline_ms, error);
+    if (outcome != OK)
+        return outcome;
+    engine_enter(environment->gate);
+    outcome = make_ready(environment, error);
+    bool sound = outcome == OK;
+    if (outcome == OK) {
+        outcome = what(visit, body, context, error);
+        sound = !visit->recover && !engine_panicked(environment->engine);
+    }
+    engine_enter(NULL);
+    gate_leave(environment->gate, sound);
+    if (visit->full)
+        space_ran_out(&environment->space);
+    return outcome;
+}
+
+/* Recovers once, and gives up with the store out of service when that did not help: a damaged page would
+ * otherwise cost everybody a recovery each time it is asked for. */
+static enum outcome visit_bravely(struct environment *environment, struct visit *visit, stay *what,
+                                  transaction_body *body, void *context, int64_t deadline_ms,
+                                  struct error *error)
+{
+    struct error words = {.text = ""};
+    enum outcome outcome = OK;
+    bool recovered = false;
+    for (unsigned attempt = 0; attempt < RETRIES; attempt++) {
+        outcome = visit_gate(environment, visit, what, body, context, deadline_ms, &words);
+        if (visit->again && !visit->full && !recovered)
+            recovered = true;
+        else if (outcome != RETRY)
+            break;
+    }
+    if (visit->again && recovered && strstr(words.text, "checksum") != NULL) {
+        gate_damaged(environment->gate, words.text);
+        return gate_fault(environment->gate, true, error);
+    }
+    if (outcome == RETRY)
+        return error_set(error, UNAVAILABLE, "the store is busy");
+    if (outcome != OK && error != NULL)
+        *error = words;
+    return outcome;
+}
+
+/* ---- checkpoints ---- */
+
+static uint64_t log_bytes(uint64_t from, uint64_t to)
+{
+    return ((to >> 32) - (from >> 32)) * (UINT64_C(8) << 20) + (uint32_t)to - (uint32_t)from;
+}
+
+static bool checkpoint_due(struct environment *environment)
+{
+    struct gate_page *page = gate_page(environment->gate);
+    int64_t started = page->checkpoint_started_ms;
+    if (page->written <= page->checkpoint || log_bytes(page->checkpoint, page->written) < CHECKPOINT_BYTES)
+        return false;
+    int64_t now = clock_monotonic_ms();
+    if (started != 0 && now - started < CHECKPOINT_MS)
+        return false;
+    return atomic_compare_exchange_strong(&page->checkpoint_started_ms, &started, now);
+}
+
+static enum outcome trickle(struct visit *visit, transaction_body *body, void *context, struct error *error)
+{
+    bool *left = context;
+    int result = engine_trickle(visit->transaction.environment->engine, left);
+    return transaction_failed(&visit->transaction, result, error, "writing pages");
+}
+
+static enum outcome checkpoint(struct visit *visit, transaction_body *body, void *context,
+                               struct error *error)
+{
+    struct environment *environment = visit->transaction.environment;
+    struct gate_page *page = gate_page(environment->gate);
+    int result = engine_checkpoint(environment->engine);
+    if (result == 0)
+        result = engine_position(environment->engine, &visit->position);
+    if (result != 0)
+        return transaction_failed(&visit->transaction, result, error, "checkpoint");
+    if (visit->position >> 32 != page->written >> 32)
+        page->folder_changes++;
+    gate_raise(&page->written, visit->position);
+    page->checkpoint = visit->position;
+    enum outcome outcome = log_sync_folder(environment->sync, error);
+    if (outcome != OK)
+        return outcome;
+    return transaction_failed(&visit->transaction, engine_remove_logs(environment->engine), error,
+                              "removing logs");
+}
+
+/* What a checkpoint has to write and sync is written in small portions and synced outside beforehand, so that
+ * nobody waits long at the gate: what is left for libdb inside is little. */
+static void sync_tables(struct environment *environment)
+{
+    for (enum table name = 0; name < TABLE_COUNT; name++) {
+        int descriptor =
+            openat(environment->folder, engine_table_file(name), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        if (descriptor < 0)
+            continue;
+        if (fdatasync(descriptor) != 0)
+            gate_sync_failed(environment->gate, errno);
+        close(descriptor);
+    }
+}
+
+static void make_checkpoint(struct environment *environment, int64_t deadline_ms)
+{
+    struct visit visit;
+    struct error error = {.text = ""};
+    bool left = true;
+    enum outcome outcome = OK;
+    for (unsigned i = 0; i < TRICKLES_MAX && left && outcome == OK; i++)
+        outcome = visit_gate(environment, &visit, trickle, NULL, &left, deadline_ms, &error);
+    sync_tables(environment);
+    if (outcome == OK)
+        outcome = visit_gate(environment, &visit, checkpoint, NULL, NULL, deadline_ms, &error);
+    gate_page(environment->gate)->checkpoint_started_ms = 0;
+    if (outcome != OK)
+        log_event(LOG_LEVEL_WARNING, "checkpoint_failed", "reason", error.text, NULL);
+}
+
+/* ---- the calls ---- */
+
+enum outcome environment_run(struct environment *environment, transaction_body *body, void *context,
+                             int64_t deadline_ms, struct store_ticket *ticket, struct error *error)
+{
+    struct visit visit;
+    enum outcome outcome = gate_fault(environment->gate, false, error);
+    if (outcome != OK)
+        return outcome;
+    outcome = visit_bravely(environment, &visit, transact, body, context, deadline_ms, error);
+    if (outcome != OK)
+        return outcome;
+    if (ticket != NULL)
+        ticket->position = visit.position;
+    if (checkpoint_due(environment))
+        make_checkpoint(environment, clock_deadline(CLOSE_MS));
+    return OK;
+}
+
+struct reading {
+    transaction_body *body;
+    void *context;
+    const struct job_id *id;
+};
+
+static enum outcome read_through(struct visit *visit, transaction_body *body, void *context,
+                                 struct error *error)
+{
+    struct reading *reading = context;
+    struct gate_page *page = gate_page(visit->transaction.environment->gate);
+    visit->position = reading->id != NULL ? page->jobs[word_of(reading->id)] : page->written;
+    return look(visit, reading->body, reading->context, error);
+}
+
+enum outcome environment_read(struct environment *environment, transaction_body *body, void *context,
+                              const struct job_id *id, int64_t deadline_ms, struct error *error)
+{
+    struct visit visit;
+    struct reading reading = {.body = body, .context = context, .id = id};
+    enum outcome outcome =
+        visit_bravely(environment, &visit, read_through, NULL, &reading, deadline_ms, error);
+    if (outcome != OK && outcome != NOTFOUND && outcome != GONE)
+        return outcome;
+    enum outcome synced = log_sync(environment->sync, visit.position, deadline_ms, error);
+    return synced == OK ? outcome : synced;
+}
+
+enum outcome environment_sync(struct environment *environment, struct store_ticket ticket,
+                              int64_t deadline_ms, struct error *error)
+{
+    return log_sync(environment->sync, ticket.position, deadline_ms, error);
+}
+
+enum outcome environment_health(struct environment *environment, int64_t deadline_ms,
+                                struct store_health *health, struct error *error)
+{
+    struct error trouble = {.text = ""};
+    *health = (struct store_health){.free_bytes = (uint64_t)space_free(&environment->space)};
+    health->generation = gate_page(environment->gate)->generation;
+    enum outcome outcome = gate_fault(environment->gate, false, &trouble);
+    if (outcome == OK)
+        outcome = space_for(&environment->space, 0, &trouble);
+    health->accepts_jobs = outcome == OK;
+    memcpy(health->trouble, trouble.text, sizeof health->trouble);
+    return OK;
+}
+
+enum outcome environment_has_space(struct environment *environment, size_t needed, struct error *error)
+{
+    space_keep_ballast(&environment->space);
+    return space_for(&environment->space, needed, error);
+}
