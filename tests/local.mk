@@ -3,3 +3,4 @@ include tests/unit/local.mk
 include tests/contract/local.mk
 include tests/http/local.mk
 include tests/bench/local.mk
+EXTRA_DIST += tests/check
