@@ -1,6 +1,8 @@
 # What both sides share. Depends on nothing else of Jobgate.
 noinst_LIBRARIES += lib/libjobgate.a
 lib_libjobgate_a_SOURCES = \
+	lib/access.c \
+	lib/access.h \
 	lib/address.c \
 	lib/address.h \
 	lib/buffer.c \

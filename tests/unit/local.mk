@@ -21,6 +21,8 @@ endif
 
 tests_unit_libtest_a_SOURCES = tests/unit/test.c tests/unit/test.h
 
+cmocka_tests += tests/unit/test_access
+tests_unit_test_access_LDADD = $(TEST_LIBS)
 cmocka_tests += tests/unit/test_address
 tests_unit_test_address_LDADD = $(TEST_LIBS)
 cmocka_tests += tests/unit/test_buffer
