@@ -32,7 +32,9 @@ lib_libjobgate_a_SOURCES = \
 	lib/slots.h \
 	lib/spawn.c \
 	lib/spawn.h \
-	lib/store.h
+	lib/store.h \
+	lib/throttle.c \
+	lib/throttle.h
 
 include lib/store_bdb/local.mk
 

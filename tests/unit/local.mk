@@ -43,3 +43,5 @@ cmocka_tests += tests/unit/test_spawn
 tests_unit_test_spawn_LDADD = $(TEST_LIBS)
 cmocka_tests += tests/unit/test_environment
 tests_unit_test_environment_LDADD = $(TEST_LIBS)
+cmocka_tests += tests/unit/test_throttle
+tests_unit_test_throttle_LDADD = $(TEST_LIBS)
