@@ -3,4 +3,8 @@ include tests/unit/local.mk
 include tests/contract/local.mk
 include tests/http/local.mk
 include tests/bench/local.mk
-EXTRA_DIST += tests/check
+EXTRA_DIST += tests/check tests/lint
+
+.PHONY: lint
+lint:
+	$(srcdir)/tests/lint $(srcdir)

@@ -14,7 +14,8 @@
 #include <unistd.h>
 
 #define BELOW_MAX 100000000000
-#define SEGMENT   (256 * 1024) /* odd numbers in a segment: a byte for each, so that it stays in the second-level cache */
+#define SEGMENT                                                                                              \
+    (256 * 1024) /* odd numbers in a segment: a byte for each, so that it stays in the second-level cache */
 
 static void refuse(const char *words)
 {
@@ -52,7 +53,8 @@ static int64_t read_event(void)
     char *text = read_all(stdin);
     struct json_object *envelope = json_tokener_parse(text), *body, *below;
     free(text);
-    if (!json_object_is_type(envelope, json_type_object) || !json_object_object_get_ex(envelope, "body", &body))
+    if (!json_object_is_type(envelope, json_type_object) ||
+        !json_object_object_get_ex(envelope, "body", &body))
         refuse("standard input is no {\"jobId\":\"...\",\"body\":...}");
     if (!json_object_is_type(body, json_type_object) || !json_object_object_get_ex(body, "below", &below) ||
         !json_object_is_type(below, json_type_int))
@@ -79,7 +81,8 @@ static void tell_progress(int descriptor, int percent, int64_t count)
         perror("primes: progress"); /* worth a line in the log, not the job */
 }
 
-/* The odd primes up to the root of `below`, and for each the next odd multiple, counted in odd numbers (1 is 0). */
+/* The odd primes up to the root of `below`, and for each the next odd multiple, counted in odd numbers (1 is
+ * 0). */
 struct base {
     size_t count;
     uint32_t *primes;
