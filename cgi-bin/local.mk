@@ -1,1 +1,43 @@
-# cgi-bin
+# The HTTP side: two programs out of one library. What only one of them links stands in a file of its own.
+noinst_LIBRARIES += cgi-bin/libjobgatehttp.a
+
+cgi_bin_libjobgatehttp_a_SOURCES = \
+	cgi-bin/application.c \
+	cgi-bin/application.h \
+	cgi-bin/committer.c \
+	cgi-bin/committer.h \
+	cgi-bin/exchange.c \
+	cgi-bin/exchange.h \
+	cgi-bin/functions_list.c \
+	cgi-bin/handlers.h \
+	cgi-bin/health.c \
+	cgi-bin/job_cancel.c \
+	cgi-bin/job_list.c \
+	cgi-bin/job_parts.c \
+	cgi-bin/job_retry.c \
+	cgi-bin/job_show.c \
+	cgi-bin/job_submit.c \
+	cgi-bin/pool.c \
+	cgi-bin/pool.h \
+	cgi-bin/preference.c \
+	cgi-bin/preference.h \
+	cgi-bin/program.c \
+	cgi-bin/program.h \
+	cgi-bin/request.c \
+	cgi-bin/request.h \
+	cgi-bin/response.c \
+	cgi-bin/response.h \
+	cgi-bin/result_answer.c \
+	cgi-bin/result_answer.h \
+	cgi-bin/router.c \
+	cgi-bin/router.h \
+	cgi-bin/service.c \
+	cgi-bin/service.h \
+	cgi-bin/service_expire.c \
+	cgi-bin/submission.c \
+	cgi-bin/submission.h \
+	cgi-bin/transport.h \
+	cgi-bin/transport_cgi.c \
+	cgi-bin/transport_fastcgi.c
+
+EXTRA_DIST += cgi-bin/status_main.c cgi-bin/submit_main.c

@@ -18,6 +18,8 @@ lib_libjobgate_a_SOURCES = \
 	lib/futex.h \
 	lib/job.c \
 	lib/job.h \
+	lib/job_document.c \
+	lib/job_document.h \
 	lib/job_id.c \
 	lib/job_id.h \
 	lib/json.c \

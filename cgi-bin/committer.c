@@ -1,0 +1,151 @@
+#include "config.h"
+#include "committer.h"
+
+#include "clock.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#define COMMITTER_THREADS 2
+#define PIECES_MAX        256 /* each holds a connection: beyond it, those who commit wait themselves */
+#define STACK_SIZE        (512 * 1024)
+
+struct committer {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    struct committer_piece *first, *last;
+    unsigned pieces; /* handed over and not finished */
+    bool syncing;    /* one at a time: what comes meanwhile goes into the next sync together */
+    bool stopping;
+    unsigned started, alive;
+    pthread_t threads[COMMITTER_THREADS];
+    committer_finish *finish;
+};
+
+/* Under the lock. Waits for pieces and for its turn; NULL = the end. */
+static struct committer_piece *take_all(struct committer *committer)
+{
+    while (committer->first == NULL || committer->syncing) {
+        if (committer->first == NULL && committer->stopping)
+            return NULL;
+        pthread_cond_wait(&committer->changed, &committer->lock);
+    }
+    struct committer_piece *pieces = committer->first;
+    committer->first = committer->last = NULL;
+    committer->syncing = true;
+    return pieces;
+}
+
+static enum outcome sync_all(const struct committer_piece *pieces, struct error *error)
+{
+    struct store_ticket latest = {0};
+    for (const struct committer_piece *piece = pieces; piece != NULL; piece = piece->next)
+        if (piece->ticket.position > latest.position)
+            latest = piece->ticket;
+    return store_sync(pieces->store, latest, clock_deadline(pieces->wait_ms), error);
+}
+
+static void *run(void *argument)
+{
+    struct committer *committer = argument;
+    struct committer_piece *pieces;
+    pthread_mutex_lock(&committer->lock);
+    while ((pieces = take_all(committer)) != NULL) {
+        pthread_mutex_unlock(&committer->lock);
+        struct error error = {0};
+        enum outcome synced = sync_all(pieces, &error);
+
+        pthread_mutex_lock(&committer->lock);
+        committer->syncing = false;
+        if (committer->first != NULL || committer->stopping)
+            pthread_cond_broadcast(&committer->changed);
+        pthread_mutex_unlock(&committer->lock);
+
+        unsigned finished = 0;
+        while (pieces != NULL) {
+            struct committer_piece *next = pieces->next;
+            committer->finish(pieces, synced, &error);
+            pieces = next;
+            finished++;
+        }
+        pthread_mutex_lock(&committer->lock);
+        committer->pieces -= finished;
+    }
+    committer->alive--;
+    pthread_cond_broadcast(&committer->changed);
+    pthread_mutex_unlock(&committer->lock);
+    return NULL;
+}
+
+struct committer *committer_start(committer_finish *finish)
+{
+    struct committer *committer = calloc(1, sizeof *committer);
+    if (committer == NULL)
+        return NULL;
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_mutex_init(&committer->lock, NULL);
+    pthread_cond_init(&committer->changed, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    committer->finish = finish;
+    return committer;
+}
+
+/* Under the lock. One is enough to go on. */
+static bool have_threads(struct committer *committer)
+{
+    pthread_attr_t attributes;
+    if (committer->started == COMMITTER_THREADS)
+        return true;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, STACK_SIZE);
+    while (committer->started < COMMITTER_THREADS &&
+           pthread_create(&committer->threads[committer->started], &attributes, run, committer) == 0) {
+        committer->started++;
+        committer->alive++;
+    }
+    pthread_attr_destroy(&attributes);
+    return committer->started > 0;
+}
+
+bool committer_hand_over(struct committer *committer, struct committer_piece *piece)
+{
+    pthread_mutex_lock(&committer->lock);
+    bool taken = committer->pieces < PIECES_MAX && !committer->stopping && have_threads(committer);
+    if (taken) {
+        piece->next = NULL;
+        if (committer->last != NULL)
+            committer->last->next = piece;
+        else
+            committer->first = piece;
+        committer->last = piece;
+        committer->pieces++;
+        if (!committer->syncing)
+            pthread_cond_signal(&committer->changed);
+    }
+    pthread_mutex_unlock(&committer->lock);
+    return taken;
+}
+
+bool committer_stop(struct committer *committer, int64_t deadline_ms)
+{
+    if (committer == NULL)
+        return true;
+    pthread_mutex_lock(&committer->lock);
+    committer->stopping = true;
+    pthread_cond_broadcast(&committer->changed);
+    struct timespec until = {.tv_sec = deadline_ms / 1000, .tv_nsec = deadline_ms % 1000 * 1000000};
+    while (committer->alive > 0 && pthread_cond_timedwait(&committer->changed, &committer->lock, &until) == 0)
+        continue;
+    bool ended = committer->alive == 0;
+    pthread_mutex_unlock(&committer->lock);
+    if (!ended)
+        return false;
+    for (unsigned i = 0; i < committer->started; i++)
+        pthread_join(committer->threads[i], NULL);
+    pthread_mutex_destroy(&committer->lock);
+    pthread_cond_destroy(&committer->changed);
+    free(committer);
+    return true;
+}

@@ -1,0 +1,44 @@
+/* GET /healthz: this process answers. GET /readyz: a job could be accepted and run. */
+#include "config.h"
+#include "handlers.h"
+
+#include "json.h"
+#include "service.h"
+
+void health_alive(struct exchange *exchange)
+{
+    struct json_object *document = json_object_new_object();
+    json_add_text(document, "status", "ok");
+    response_header(&exchange->response, "Cache-Control", "no-store");
+    response_json(&exchange->response, 200, document);
+}
+
+/* The causes name paths: they are for the log. */
+static bool check(struct exchange *exchange, struct json_object *checks, const char *what,
+                  enum outcome outcome, const struct error *error)
+{
+    json_add_text(checks, what, outcome == OK ? "ok" : "failed");
+    if (outcome != OK)
+        exchange_log_failure(exchange, "not_ready", error);
+    return outcome == OK;
+}
+
+void health_ready(struct exchange *exchange)
+{
+    struct error error = {0};
+    struct store_health health = {0};
+    struct json_object *document = json_object_new_object();
+    struct json_object *checks = json_object_new_object();
+    enum outcome outcome = store_health(exchange->store, exchange->deadline_ms, &health, &error);
+    if (outcome == OK && !health.accepts_jobs)
+        outcome = error_set(&error, FULL, "%s", health.trouble);
+    bool ready = check(exchange, checks, "store", outcome, &error);
+    ready &= check(exchange, checks, "workers",
+                   service_can_work(exchange->service, exchange->configuration, &error), &error);
+    json_add_text(document, "status", ready ? "ready" : "not ready");
+    json_add(document, "checks", checks);
+    response_header(&exchange->response, "Cache-Control", "no-store");
+    if (!ready)
+        response_header(&exchange->response, "Retry-After", "5");
+    response_json(&exchange->response, ready ? 200 : 503, document);
+}
