@@ -1,4 +1,7 @@
 # Configuration files. Those of the web servers are filled when they are installed: only then all folders are known.
+# `make install JOBGATE_USER=…`: the user that the web server runs its programs as.
+JOBGATE_USER = www-data
+confdir = $(sysconfdir)/jobgate
 conf_templates = \
 	apache-cgi.conf \
 	apache-fcgid.conf \
@@ -6,7 +9,14 @@ conf_templates = \
 	lighttpd.conf \
 	nginx.conf \
 	status.fcgi \
-	submit.fcgi
+	submit.fcgi \
+	systemd/jobgate-status.service \
+	systemd/jobgate-status.socket \
+	systemd/jobgate-submit.service \
+	systemd/jobgate-submit.socket \
+	systemd/tmpfiles.conf
+systemdconfdir = $(confdir)/systemd
+dist_systemdconf_DATA = conf/systemd/keep-workers.conf
 EXTRA_DIST += \
 	conf/fill \
 	conf/apache-alone.conf.in \
@@ -18,22 +28,27 @@ EXTRA_DIST += \
 	conf/nginx-alone.conf.in \
 	conf/nginx.conf.in \
 	conf/status.fcgi.in \
-	conf/submit.fcgi.in
-confdir = $(sysconfdir)/jobgate
+	conf/submit.fcgi.in \
+	conf/systemd/jobgate-status.service.in \
+	conf/systemd/jobgate-status.socket.in \
+	conf/systemd/jobgate-submit.service.in \
+	conf/systemd/jobgate-submit.socket.in \
+	conf/systemd/tmpfiles.conf.in
 
 # A file that is there and differs was edited: the new one is laid beside it as FILE.new.
 install-data-local:
-	$(MKDIR_P) "$(DESTDIR)$(confdir)"
+	$(MKDIR_P) "$(DESTDIR)$(systemdconfdir)" "$(DESTDIR)$(confdir)/functions"
 	@for file in $(conf_templates); do \
 	  target="$(DESTDIR)$(confdir)/$$file"; \
-	  $(srcdir)/conf/fill programs="$(pkglibexecdir)" configuration="$(confdir)/jobgate.conf" parts="$(confdir)" www="$(wwwdir)" \
-	    sockets="$(runstatedir)/jobgate" <"$(srcdir)/conf/$$file.in" >"$$target.new" || exit 1; \
+	  $(srcdir)/conf/fill programs="$(pkglibexecdir)" configuration="$(confdir)/jobgate.conf" parts="$(confdir)" \
+	    sockets="$(runstatedir)/jobgate" www="$(wwwdir)" user="$(JOBGATE_USER)" \
+	    <"$(srcdir)/conf/$$file.in" >"$$target.new" || exit 1; \
+	  case $$file in *.fcgi) chmod 755 "$$target.new" ;; *) chmod 644 "$$target.new" ;; esac; \
 	  if test -f "$$target" && ! cmp -s "$$target" "$$target.new"; then \
-	    echo "$$target was edited and stays: compare it with $$target.new"; \
+	    echo "$$target was edited and stays; the new one is $$target.new"; \
 	  else \
 	    mv -f "$$target.new" "$$target" || exit 1; \
 	  fi; \
-	  case $$file in *.fcgi) chmod 755 "$$target" ;; *) chmod 644 "$$target" ;; esac; \
 	done
 
 uninstall-local:
