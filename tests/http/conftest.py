@@ -1,10 +1,10 @@
 """Fixtures: the same cases on every web server."""
 
-import os
 import signal
 
 import pytest
 
+from client import PATIENCE
 from harness import SERVERS, Site
 
 TEST_LIMIT = 60  # seconds for one test that does not say otherwise
@@ -97,7 +97,7 @@ def start(request, server):
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_call(item):
     marker = item.get_closest_marker("limit")
-    seconds = int((marker.args[0] if marker else TEST_LIMIT) * float(os.environ.get("JOBGATE_PATIENCE", "1")))
+    seconds = int((marker.args[0] if marker else TEST_LIMIT) * PATIENCE)
 
     def too_long(signal_number, frame):
         raise AssertionError(f"not done within {seconds} s")

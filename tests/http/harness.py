@@ -10,7 +10,7 @@ import tempfile
 import time
 
 import processes
-from client import Api, eventually
+from client import PATIENCE, Api, eventually
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("JOBGATE_BUILD") or SOURCE / "build").resolve()
@@ -139,7 +139,7 @@ class Site:
             return "ended before"
         self.quickstart.send_signal(signal.SIGTERM)
         try:
-            return self.quickstart.wait(STOP_LIMIT)
+            return self.quickstart.wait(STOP_LIMIT * PATIENCE)
         except subprocess.TimeoutExpired:
             self.quickstart.kill()
             self.quickstart.wait()
@@ -172,7 +172,7 @@ class Site:
 
     def wait_for_none(self, within):
         """What is left of its processes when the time is over: nothing, as it should be."""
-        end = time.monotonic() + within
+        end = time.monotonic() + within * PATIENCE
         while (left := self.processes()) and time.monotonic() < end:
             time.sleep(0.05)
         return left
