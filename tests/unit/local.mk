@@ -20,6 +20,7 @@ TESTS += tests/unit/cmocka_missing
 endif
 
 tests_unit_libtest_a_SOURCES = tests/unit/test.c tests/unit/test.h
+STORE_FIXTURE = tests/unit/store_fixture.c tests/unit/store_fixture.h
 
 cmocka_tests += tests/unit/test_access
 tests_unit_test_access_LDADD = $(TEST_LIBS)
@@ -42,6 +43,10 @@ tests_unit_test_slots_LDADD = $(TEST_LIBS)
 cmocka_tests += tests/unit/test_spawn
 tests_unit_test_spawn_LDADD = $(TEST_LIBS)
 cmocka_tests += tests/unit/test_environment
+tests_unit_test_environment_SOURCES = tests/unit/test_environment.c $(STORE_FIXTURE)
 tests_unit_test_environment_LDADD = $(TEST_LIBS)
+cmocka_tests += tests/unit/test_gate_kills
+tests_unit_test_gate_kills_SOURCES = tests/unit/test_gate_kills.c $(STORE_FIXTURE)
+tests_unit_test_gate_kills_LDADD = $(TEST_LIBS)
 cmocka_tests += tests/unit/test_throttle
 tests_unit_test_throttle_LDADD = $(TEST_LIBS)

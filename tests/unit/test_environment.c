@@ -1,149 +1,76 @@
 #include "config.h"
+#include "store_fixture.h"
 #include "test.h"
 
 #include "clock.h"
-#include "store_bdb/environment.h"
 
 #include <pthread.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-struct fixture {
-    char *parent;
-    char data[512];
-    struct configuration configuration;
-    struct environment *environment;
-};
-
-static int set_up(void **state)
-{
-    struct fixture *fixture = calloc(1, sizeof *fixture);
-    fixture->parent = test_folder();
-    snprintf(fixture->data, sizeof fixture->data, "%s/data", fixture->parent);
-    fixture->configuration.data_dir = fixture->data;
-    struct error error = {.text = ""};
-    if (environment_open(&fixture->configuration, STORE_WRITE, &fixture->environment, &error) != OK)
-        fail_msg("%s", error.text);
-    *state = fixture;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *fixture = *state;
-    environment_close(fixture->environment);
-    test_folder_remove(fixture->parent);
-    free(fixture);
-    return 0;
-}
-
-struct record {
-    struct job_id id;
-    uint32_t value;
-    enum outcome verdict; /* what a writing body ends with */
-};
-
-static enum outcome put_record(struct transaction *transaction, void *context, struct error *error)
-{
-    struct record *record = context;
-    DB *table;
-    enum outcome outcome = transaction_table(transaction, TABLE_JOBS, &table, error);
-    if (outcome != OK)
-        return outcome;
-    DBT key = {.data = record->id.bytes, .size = JOB_ID_BYTES};
-    DBT value = {.data = &record->value, .size = sizeof record->value};
-    int result = table->put(table, transaction->txn, &key, &value, 0);
-    if (result != 0)
-        return transaction_failed(transaction, result, error, "put");
-    transaction_touches(transaction, &record->id);
-    return record->verdict;
-}
-
-static enum outcome get_record(struct transaction *transaction, void *context, struct error *error)
-{
-    struct record *record = context;
-    DB *table;
-    enum outcome outcome = transaction_table(transaction, TABLE_JOBS, &table, error);
-    if (outcome != OK)
-        return outcome;
-    if (table == NULL)
-        return NOTFOUND;
-    DBT key = {.data = record->id.bytes, .size = JOB_ID_BYTES};
-    DBT value = {0};
-    int result = table->get(table, NULL, &key, &value, 0);
-    if (result != 0)
-        return transaction_failed(transaction, result, error, "get");
-    memcpy(&record->value, value.data, sizeof record->value);
-    return OK;
-}
-
-static struct record make_record(uint32_t value)
-{
-    struct record record = {.value = value};
-    assert_int_equal(job_id_make(&record.id, NULL), OK);
-    return record;
-}
-
-static void write_durably(struct environment *environment, struct record *record)
-{
-    struct error error = {.text = ""};
-    struct store_ticket ticket;
-    if (environment_run(environment, put_record, record, clock_deadline(5000), &ticket, &error) != OK)
-        fail_msg("%s", error.text);
-    if (environment_sync(environment, ticket, clock_deadline(5000), &error) != OK)
-        fail_msg("%s", error.text);
-}
-
-static enum outcome read_record(struct environment *environment, struct record *record)
-{
-    struct error error = {.text = ""};
-    record->value = 0;
-    return environment_read(environment, get_record, record, &record->id, clock_deadline(5000), &error);
-}
 
 static void what_was_written_is_read(void **state)
 {
     struct fixture *fixture = *state;
-    struct record record = make_record(17);
-    write_durably(fixture->environment, &record);
-    assert_int_equal(read_record(fixture->environment, &record), OK);
-    assert_int_equal(record.value, 17);
+    struct record record = record_make(17);
+    record_must_write(fixture->environment, &record);
+    record_must_read(fixture->environment, &record);
 }
 
 static void what_a_body_refuses_is_not_there(void **state)
 {
     struct fixture *fixture = *state;
-    struct record record = make_record(17);
+    struct record record = record_make(17);
     record.verdict = CONFLICT;
-    assert_int_equal(
-        environment_run(fixture->environment, put_record, &record, clock_deadline(5000), NULL, NULL),
-        CONFLICT);
-    assert_int_equal(read_record(fixture->environment, &record), NOTFOUND);
+    assert_int_equal(record_write(fixture->environment, &record, NULL), CONFLICT);
+    assert_int_equal(record_read(fixture->environment, &record, NULL), NOTFOUND);
 }
 
 static void another_opening_reads_it(void **state)
 {
     struct fixture *fixture = *state;
-    struct record record = make_record(23);
-    write_durably(fixture->environment, &record);
+    struct record record = record_make(23);
+    struct environment *reader;
+    record_must_write(fixture->environment, &record);
+    assert_int_equal(environment_open(&fixture->configuration, STORE_READ, &reader, NULL), OK);
+    record_must_read(reader, &record);
+    environment_close(reader);
+}
+
+static void reader_of_an_empty_store_finds_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    struct record record = record_make(0);
     struct environment *reader;
     assert_int_equal(environment_open(&fixture->configuration, STORE_READ, &reader, NULL), OK);
-    assert_int_equal(read_record(reader, &record), OK);
-    assert_int_equal(record.value, 23);
+    assert_int_equal(record_read(reader, &record, NULL), NOTFOUND);
     environment_close(reader);
 }
 
 static void it_is_there_after_closing_and_opening(void **state)
 {
     struct fixture *fixture = *state;
-    struct record record = make_record(5);
-    write_durably(fixture->environment, &record);
-    environment_close(fixture->environment);
-    assert_int_equal(environment_open(&fixture->configuration, STORE_WRITE, &fixture->environment, NULL), OK);
-    assert_int_equal(read_record(fixture->environment, &record), OK);
-    assert_int_equal(record.value, 5);
+    struct record record = record_make(5);
+    record_must_write(fixture->environment, &record);
+    uint64_t generation = fixture_generation(fixture);
+    fixture_close(fixture);
+    fixture_open(fixture);
+    record_must_read(fixture->environment, &record);
+    assert_int_equal(fixture_generation(fixture), generation);
+}
+
+static void big_records_pass_the_ends_of_log_files(void **state)
+{
+    struct fixture *fixture = *state;
+    for (uint32_t i = 0; i < 3000; i++) {
+        struct record record = record_of(0, 0, i);
+        record.fill = RECORD_FILL_MAX;
+        assert_int_equal(record_commit(fixture->environment, &record, NULL, NULL), OK);
+    }
+    struct record last = record_make(1);
+    record_must_write(fixture->environment, &last);
+    for (uint32_t i = 0; i < 3000; i += 100) {
+        struct record record = record_of(0, 0, i);
+        record_must_read(fixture->environment, &record);
+    }
 }
 
 #define THREADS 16
@@ -152,9 +79,9 @@ static void it_is_there_after_closing_and_opening(void **state)
 static void *write_many(void *context)
 {
     for (uint32_t i = 0; i < EACH; i++) {
-        struct record record = make_record(i);
-        write_durably(context, &record);
-        if (read_record(context, &record) != OK || record.value != i)
+        struct record record = record_make(i);
+        if (record_write(context, &record, NULL) != OK || record_read(context, &record, NULL) != OK ||
+            record.value != i)
             return context;
     }
     return NULL;
@@ -173,8 +100,9 @@ static void threads_share_one_environment(void **state)
     }
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
 
 TEST_MAIN(CASE(what_was_written_is_read), CASE(what_a_body_refuses_is_not_there),
-          CASE(another_opening_reads_it), CASE(it_is_there_after_closing_and_opening),
+          CASE(another_opening_reads_it), CASE(reader_of_an_empty_store_finds_nothing),
+          CASE(it_is_there_after_closing_and_opening), CASE(big_records_pass_the_ends_of_log_files),
           CASE(threads_share_one_environment))
