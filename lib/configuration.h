@@ -1,7 +1,8 @@
 /* configuration.h - what the administrator has decided
  *
- * One INI file (read with inih). One table in configuration.c, {key, scope, type, default, min, max, help}, is the
- * source of the parser, of the error texts, of `jobgate-worker -t`'s dump and of conf/jobgate.conf and the man page.
+ * One INI file (read with inih). One table in configuration.c, {key, scope, type, default, min, max, help},
+ * is the source of the parser, of the error texts, of `jobgate-worker -t`'s dump and of conf/jobgate.conf and
+ * the man page.
  *
  *     max_workers = 4                 # keys of the installation stand at the top
  *     timeout = 900                   # a key of a function up here is the default for every function
@@ -9,12 +10,22 @@
  *     timeout = 60
  *     env.GREETING = hello
  *
- * Durations are written in seconds, or with a unit (250ms, 90s, 15m, 6h, 7d); sizes in bytes or with KiB, MiB, GiB.
- * An unknown key, a value out of range or a section that is no function is INVALID with file:line, and changes nothing.
+ * Durations are written in seconds, or with a unit (250ms, 90s, 15m, 6h, 7d); sizes in bytes or with KiB,
+ * MiB, GiB. An unknown key, a value out of range, a key twice or a section that is no function is INVALID
+ * with file:line, and changes nothing. A value may stand in double quotes (\" and \\ inside); behind a space,
+ * # and ; begin a comment.
  *
- * A loaded configuration never changes: it is shared between threads by reference count. configuration_current()
- * looks at the file (at most once a second) and loads it again when it was edited; a file that has become wrong is
- * logged, and the one before stays in force. Thread-safe. */
+ * `env.NAME = value` is handed to the function (above the sections: to all of them; the section's own wins).
+ * NAME is [A-Za-z_][A-Za-z0-9_]*; what the worker sets itself (JOBGATE_*, PATH, TMPDIR, TRACEPARENT) is
+ * refused. LANG, TZ, HOME are not: the worker leaves its own away when the configuration has one.
+ *
+ * The file decides which programs run, so a file that group or others can write, or that belongs neither to
+ * root nor to the user of the process, is refused.
+ *
+ * A loaded configuration never changes: it is shared between threads by reference count.
+ * configuration_current() looks at the file (at most once a second) and loads it again when it was edited; a
+ * file that has become wrong is logged once, and the one before stays in force. A data_dir that changed
+ * counts as wrong: the store of a running process cannot move. Thread-safe. */
 #ifndef JOBGATE_CONFIGURATION_H
 #define JOBGATE_CONFIGURATION_H
 
@@ -31,11 +42,11 @@ struct function_settings {
     char name[JOB_FUNCTION_SIZE];
     int64_t timeout_ms; /* 900 s */
     struct job_policy policy;
-    int64_t concurrency; /* attempts at once; -1 = no limit of its own, 0 = paused */
-    int64_t memory;      /* RLIMIT_AS of each process, bytes */
-    int64_t cpu_ms;      /* RLIMIT_CPU, rounded up to seconds */
-    int64_t file_size;   /* RLIMIT_FSIZE, bytes */
-    int64_t processes;   /* RLIMIT_NPROC (counts the user's processes) */
+    int64_t concurrency;            /* attempts at once; -1 = no limit of its own, 0 = paused */
+    int64_t memory;                 /* RLIMIT_AS of each process, bytes */
+    int64_t cpu_ms;                 /* RLIMIT_CPU, rounded up to seconds */
+    int64_t file_size;              /* RLIMIT_FSIZE, bytes */
+    int64_t processes;              /* RLIMIT_NPROC (counts the user's processes) */
     const char *const *environment; /* "NAME=value", NULL-terminated; owned by the configuration */
 };
 
@@ -46,7 +57,7 @@ struct configuration {
     const char *functions_dir;
     const char *worker_program; /* jobgate-supervisor's path */
     const char *log_file;       /* empty: standard error */
-    int log_level;              /* enum log_level */
+    int64_t log_level;          /* enum log_level */
     const char *path;           /* PATH of the functions */
     /* HTTP */
     const char *default_function; /* "job_handler" */
@@ -56,33 +67,40 @@ struct configuration {
     int64_t wait_max_ms;          /* 25 s */
     int64_t threads;              /* 32: of a FastCGI process */
     /* workers */
-    int64_t max_workers;    /* 4 */
-    int64_t idle_linger_ms; /* 10 s */
-    int64_t kill_grace_ms;  /* 5 s between TERM and KILL */
+    int64_t max_workers;     /* 4 */
+    int64_t idle_linger_ms;  /* 10 s */
+    int64_t kill_grace_ms;   /* 5 s between TERM and KILL */
     int64_t max_result_size; /* 6 MiB */
     int64_t max_log_size;    /* 1 MiB */
     /* store */
-    int64_t store_deadline_ms; /* how long a request waits for the store: 5 s */
-    int64_t queue_max;         /* queued jobs of all functions together; 0 = no limit */
-    int64_t disk_reserve;      /* new jobs are refused when less is free: 64 MiB */
+    int64_t store_deadline_ms;  /* how long a request waits for the store: 5 s */
+    int64_t queue_max;          /* queued jobs of all functions together; 0 = no limit */
+    int64_t disk_reserve;       /* new jobs are refused when less is free: 64 MiB */
     int64_t idempotency_ttl_ms; /* 24 h */
 };
 
 /* Loads `file`. On OK *configuration is one reference. INVALID or IO with words otherwise. */
 enum outcome configuration_load(const char *file, struct configuration **configuration, struct error *error);
-/* The file a program uses: `argument` when given (not NULL), else $JOBGATE_CONFIG, else the compiled-in path. */
+/* The same from memory, of a file that would have this absolute name: what the text says, without a look at
+ * the disk. */
+enum outcome configuration_parse(const char *file, const char *text, size_t length,
+                                 struct configuration **configuration, struct error *error);
+/* The file a program uses: `argument` when given (not NULL), else $JOBGATE_CONFIG, else the compiled-in path.
+ */
 const char *configuration_path(const char *argument);
 
-/* The shared one. configuration_start loads it once for the process; configuration_current returns a reference
- * that configuration_release gives back. */
+/* The shared one. configuration_start loads it for the process (again: another file takes its place);
+ * configuration_current returns a reference that configuration_release gives back. Never NULL once started.
+ * An edit of log_file or log_level goes to log_open. */
 enum outcome configuration_start(const char *file, struct error *error);
 struct configuration *configuration_current(void);
 void configuration_release(struct configuration *configuration); /* NULL is legal */
 
-/* The settings of a function: its section, else the defaults. Never NULL; owned by the configuration. The name is
- * copied into the result only for functions with a section, so use your own. Whether the function exists on disk is
- * another question (see function.h). */
-const struct function_settings *configuration_function(const struct configuration *configuration, const char *name);
+/* The settings of a function: its section, else the defaults. Never NULL; owned by the configuration. The
+ * name is copied into the result only for functions with a section, so use your own. Whether the function
+ * exists on disk is another question (see function.h). */
+const struct function_settings *configuration_function(const struct configuration *configuration,
+                                                       const char *name);
 
 /* `-t`: every key with its value in force, as a file that can be loaded again. */
 void configuration_dump(const struct configuration *configuration, struct buffer *out);

@@ -9,13 +9,18 @@ lib_libjobgate_a_SOURCES = \
 	lib/buffer.h \
 	lib/clock.c \
 	lib/clock.h \
+	lib/configuration.c \
 	lib/configuration.h \
+	lib/configuration_current.c \
+	lib/configuration_private.h \
 	lib/doorbell.c \
 	lib/doorbell.h \
 	lib/folder.c \
 	lib/folder.h \
 	lib/function.h \
 	lib/futex.h \
+	lib/ini_file.c \
+	lib/ini_file.h \
 	lib/job.c \
 	lib/job.h \
 	lib/job_document.c \
@@ -30,6 +35,8 @@ lib_libjobgate_a_SOURCES = \
 	lib/log.h \
 	lib/outcome.c \
 	lib/outcome.h \
+	lib/setting.c \
+	lib/setting.h \
 	lib/slots.c \
 	lib/slots.h \
 	lib/spawn.c \

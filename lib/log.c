@@ -73,7 +73,8 @@ static enum outcome use_file(const char *file, struct error *error)
 enum outcome log_open(const char *program, const char *file, enum log_level level, struct error *error)
 {
     enum outcome outcome = OK;
-    atomic_store(&program_name, program);
+    if (program != NULL)
+        atomic_store(&program_name, program);
     atomic_store(&threshold, (int)level);
     pthread_mutex_lock(&file_lock);
     if (file != NULL && file[0] != '\0') {

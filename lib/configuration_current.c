@@ -1,0 +1,129 @@
+#include "config.h"
+#include "configuration.h"
+#include "clock.h"
+#include "configuration_private.h"
+#include "log.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LOOK_US    1000000 /* how often the file is looked at */
+#define SETTLED_MS 250     /* an edit younger than this may still be half written; the next look takes it */
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct configuration *current;   /* under lock; holds one reference */
+static struct ini_file_version version; /* under lock; of the file last taken or refused */
+static bool missing_was_told;           /* under lock */
+static _Atomic int64_t next_look_us;
+
+static void hold(struct configuration *configuration)
+{
+    atomic_fetch_add_explicit(&configuration_sharing_of(configuration)->references, 1, memory_order_relaxed);
+}
+
+void configuration_release(struct configuration *configuration)
+{
+    if (configuration == NULL)
+        return;
+    if (atomic_fetch_sub_explicit(&configuration_sharing_of(configuration)->references, 1,
+                                  memory_order_acq_rel) == 1)
+        configuration_free(configuration);
+}
+
+/* Puts it in the place of the current one and takes over the reference. */
+static void replace(struct configuration *configuration, const struct ini_file_version *its_version)
+{
+    pthread_mutex_lock(&lock);
+    struct configuration *before = current;
+    current = configuration;
+    version = *its_version;
+    missing_was_told = false;
+    pthread_mutex_unlock(&lock);
+    configuration_release(before);
+}
+
+enum outcome configuration_start(const char *file, struct error *error)
+{
+    struct configuration *configuration;
+    struct ini_file_version its_version;
+    enum outcome outcome = configuration_load_version(file, &its_version, &configuration, error);
+    if (outcome == OK) {
+        atomic_store(&next_look_us, clock_monotonic_us() + LOOK_US);
+        replace(configuration, &its_version);
+    }
+    return outcome;
+}
+
+static struct configuration *hold_current(void)
+{
+    pthread_mutex_lock(&lock);
+    struct configuration *configuration = current;
+    if (configuration != NULL)
+        hold(configuration);
+    pthread_mutex_unlock(&lock);
+    return configuration;
+}
+
+/* True when the file is another one than was last taken or refused, and is not being written right now. */
+static bool was_edited(const char *file, struct ini_file_version *seen)
+{
+    bool exists = ini_file_look(file, seen);
+    pthread_mutex_lock(&lock);
+    bool edited = exists && !ini_file_same(seen, &version);
+    bool tell = !exists && !missing_was_told;
+    missing_was_told = !exists;
+    pthread_mutex_unlock(&lock);
+    if (tell)
+        log_event(LOG_LEVEL_ERROR, "configuration_missing", "file", file, NULL);
+    if (!edited)
+        return false;
+    int64_t age_ms = clock_wall_ms() - (int64_t)seen->modified.tv_sec * 1000 - seen->modified.tv_nsec / 1000000;
+    return age_ms < 0 || age_ms >= SETTLED_MS;
+}
+
+/* Remembers the version, so that the same wrong text is not told again every second. */
+static void refuse(const char *file, const struct ini_file_version *its_version, const char *why)
+{
+    pthread_mutex_lock(&lock);
+    version = *its_version;
+    pthread_mutex_unlock(&lock);
+    log_event(LOG_LEVEL_ERROR, "configuration_refused", "file", file, "why", why, NULL);
+}
+
+static void load_again(const struct configuration *before, struct ini_file_version its_version)
+{
+    struct configuration *edited;
+    struct error error;
+    if (configuration_load_version(before->file, &its_version, &edited, &error) != OK) {
+        refuse(before->file, &its_version, error.text);
+        return;
+    }
+    if (strcmp(edited->data_dir, before->data_dir) != 0) {
+        refuse(before->file, &its_version, "data_dir has changed: restart the web server");
+        configuration_release(edited);
+        return;
+    }
+    if (strcmp(edited->log_file, before->log_file) != 0 || edited->log_level != before->log_level) {
+        if (log_open(NULL, edited->log_file, (enum log_level)edited->log_level, &error) != OK)
+            log_event(LOG_LEVEL_ERROR, "log_file_refused", "why", error.text, NULL);
+    }
+    log_event(LOG_LEVEL_INFO, "configuration_loaded", "file", edited->file, NULL);
+    replace(edited, &its_version);
+}
+
+struct configuration *configuration_current(void)
+{
+    struct configuration *configuration = hold_current();
+    int64_t now = clock_monotonic_us();
+    int64_t due = atomic_load_explicit(&next_look_us, memory_order_relaxed);
+    if (configuration == NULL || now < due ||
+        !atomic_compare_exchange_strong(&next_look_us, &due, now + LOOK_US))
+        return configuration;
+    struct ini_file_version seen;
+    if (!was_edited(configuration->file, &seen))
+        return configuration;
+    load_again(configuration, seen);
+    configuration_release(configuration);
+    return hold_current();
+}

@@ -1,0 +1,186 @@
+#include "config.h"
+#include "setting.h"
+#include "job.h"
+#include "log.h"
+
+#include <string.h>
+
+struct unit {
+    const char *name;
+    int64_t factor;
+};
+
+/* The largest first: the first one that divides a value is the one to print it in. The unnamed one is for
+ * reading. */
+static const struct unit durations[] = {
+    {"d", 86400000}, {"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}, {"", 1000}, {NULL, 0},
+};
+static const struct unit sizes[] = {
+    {"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"", 1}, {NULL, 0},
+};
+static const struct unit plain[] = {{"", 1}, {NULL, 0}};
+
+static const char *const levels[] = {
+    [LOG_LEVEL_ERROR] = "error",
+    [LOG_LEVEL_WARNING] = "warning",
+    [LOG_LEVEL_INFO] = "info",
+    [LOG_LEVEL_DEBUG] = "debug",
+};
+#define LEVEL_COUNT (int64_t)(sizeof levels / sizeof levels[0])
+
+static const struct unit *units_of(enum setting_kind kind)
+{
+    return kind == SETTING_DURATION ? durations : kind == SETTING_SIZE ? sizes : plain;
+}
+
+bool setting_is_text(enum setting_kind kind)
+{
+    return kind >= SETTING_PATH;
+}
+
+/* Digits and a unit. */
+static bool parse_quantity(const struct unit *units, const char *text, int64_t *value)
+{
+    int64_t number = 0;
+    const char *at = text;
+    for (; *at >= '0' && *at <= '9'; at++) {
+        if (__builtin_mul_overflow(number, 10, &number) || __builtin_add_overflow(number, *at - '0', &number))
+            return false;
+    }
+    if (at == text)
+        return false;
+    while (*at == ' ')
+        at++;
+    while (units->name != NULL && strcmp(units->name, at) != 0)
+        units++;
+    return units->name != NULL && !__builtin_mul_overflow(number, units->factor, value);
+}
+
+static bool parse_level(const char *text, int64_t *value)
+{
+    for (*value = 0; *value < LEVEL_COUNT; (*value)++) {
+        if (strcmp(levels[*value], text) == 0)
+            return true;
+    }
+    return false;
+}
+
+static const char *meaning(enum setting_kind kind)
+{
+    switch (kind) {
+    case SETTING_DURATION:
+        return "a duration such as 250ms, 90s, 15m, 6h or 7d";
+    case SETTING_SIZE:
+        return "a size such as 65536, 512KiB, 6MiB or 1GiB";
+    case SETTING_LIMIT:
+        return "a whole number or \"unlimited\"";
+    case SETTING_LEVEL:
+        return "error, warning, info or debug";
+    case SETTING_ACCEPTED:
+        return "202 or 200";
+    default:
+        return "a whole number";
+    }
+}
+
+static enum outcome refuse_range(enum setting_kind kind, int64_t least, int64_t most, struct error *error)
+{
+    struct buffer text = {0};
+    buffer_append_text(&text, "must be between ");
+    setting_print_number(kind, least < 0 ? 0 : least, &text);
+    buffer_append_text(&text, " and ");
+    setting_print_number(kind, most, &text);
+    enum outcome outcome =
+        text.failed ? error_set(error, NOMEM, "no memory") : error_set(error, INVALID, "%s", text.data);
+    buffer_free(&text);
+    return outcome;
+}
+
+enum outcome setting_parse_number(enum setting_kind kind, const char *text, int64_t least, int64_t most,
+                                  int64_t *value, struct error *error)
+{
+    int64_t parsed = -1;
+    bool understood;
+    if (kind == SETTING_LEVEL)
+        understood = parse_level(text, &parsed);
+    else if (kind == SETTING_LIMIT && strcmp(text, "unlimited") == 0)
+        understood = true;
+    else
+        understood = parse_quantity(units_of(kind), text, &parsed);
+    if (kind == SETTING_ACCEPTED)
+        understood = understood && (parsed == 200 || parsed == 202);
+    if (!understood)
+        return error_set(error, INVALID, "must be %s", meaning(kind));
+    if (parsed < least || parsed > most)
+        return refuse_range(kind, least, most, error);
+    *value = parsed;
+    return OK;
+}
+
+void setting_print_number(enum setting_kind kind, int64_t value, struct buffer *out)
+{
+    if (kind == SETTING_LEVEL) {
+        buffer_append_text(out, levels[value]);
+        return;
+    }
+    if (kind == SETTING_LIMIT && value < 0) {
+        buffer_append_text(out, "unlimited");
+        return;
+    }
+    const struct unit *unit = units_of(kind);
+    while (value != 0 && value % unit->factor != 0)
+        unit++;
+    if (value == 0)
+        unit = plain;
+    buffer_printf(out, "%lld%s", (long long)(value / unit->factor), unit->name);
+}
+
+static enum outcome check_search_path(const char *text, struct error *error)
+{
+    for (const char *folder = text;; folder++) {
+        if (*folder != '/')
+            return error_set(error, INVALID, "must be absolute folders with ':' between them");
+        folder = strchr(folder, ':');
+        if (folder == NULL)
+            return OK;
+    }
+}
+
+/* It goes into Location headers and documents as it stands, so only what a URL may hold without an escape
+ * (RFC 3986). */
+static enum outcome check_base(const char *text, struct error *error)
+{
+    static const char allowed[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=:@%/[]";
+    size_t length = strlen(text);
+    bool is_web = strncmp(text, "https://", 8) == 0 || strncmp(text, "http://", 7) == 0;
+    if (length == 0)
+        return OK;
+    if (!is_web && (text[0] != '/' || text[1] == '/' || text[1] == '\0'))
+        return error_set(error, INVALID, "must be empty, /path, or https://host/path");
+    if (is_web && strchr("/", strstr(text, "://")[3]) != NULL)
+        return error_set(error, INVALID, "names no host");
+    if (strspn(text, allowed) != length || text[length - 1] == '/')
+        return error_set(error, INVALID,
+                         "must have no '/' at its end, no query and no character that a URL escapes");
+    return OK;
+}
+
+enum outcome setting_check_text(enum setting_kind kind, const char *text, struct error *error)
+{
+    switch (kind) {
+    case SETTING_PATH:
+        return text[0] == '\0' ? error_set(error, INVALID, "must not be empty") : OK;
+    case SETTING_SEARCH_PATH:
+        return check_search_path(text, error);
+    case SETTING_FUNCTION:
+        return job_function_name_is_valid(text)
+                   ? OK
+                   : error_set(error, INVALID,
+                               "must be a function's name: up to 64 letters, digits, - and _");
+    case SETTING_BASE:
+        return check_base(text, error);
+    default:
+        return OK;
+    }
+}
