@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -72,15 +73,13 @@ static bool is_cgi_request(void)
     return getenv("REQUEST_METHOD") != NULL;
 }
 
-/* In the shebang form the kernel's first argument is the script. */
-static const char *script_argument(const char *argument)
+/* True in the shebang form: what was started is a script, and this program only its interpreter. */
+static bool is_interpreter(void)
 {
-    const char *script = getenv("SCRIPT_FILENAME");
-    struct stat a, b;
-    if (argument != NULL && script != NULL && stat(argument, &a) == 0 && stat(script, &b) == 0 &&
-        a.st_dev == b.st_dev && a.st_ino == b.st_ino)
-        return argument;
-    return NULL;
+    const char *started = (const char *)getauxval(AT_EXECFN);
+    struct stat script, program;
+    return started != NULL && stat(started, &script) == 0 && stat("/proc/self/exe", &program) == 0 &&
+           (script.st_dev != program.st_dev || script.st_ino != program.st_ino);
 }
 
 static void explain_start_by_hand(const struct program *program)
@@ -109,7 +108,7 @@ int program_main(const struct program *program, int argc, char *argv[])
      */
     mallopt(M_ARENA_MAX, 2);
     const char *argument = argc > 1 ? argv[1] : NULL;
-    const char *file = configuration_path(fastcgi ? argument : script_argument(argument));
+    const char *file = configuration_path(fastcgi || is_interpreter() ? argument : NULL);
     struct service *service = service_start(program->name, file, program->access);
     if (service == NULL)
         return EX_OSERR;

@@ -1,9 +1,9 @@
 /* program.h - what both programs' main() does
  *
- * Options only on the command line of a person: as a CGI, the words of a query without '=' become arguments
- * (RFC 3875, 4.4), and a stranger must choose neither an option nor a configuration. There, argv[1] counts
- * only when it is the very script that the server runs (SCRIPT_FILENAME): that is the shebang form,
- * `#!/…/jobgate-submit`. */
+ * Options only on the command line of a person: as a CGI, the words of a query without '=' become arguments (RFC 3875,
+ * 4.4), and a stranger must choose neither an option nor a configuration. There, argv[1] counts only when the program was
+ * started as the interpreter of a script (the kernel tells, AT_EXECFN): it then is the configuration that the script's first
+ * line names, `#!/…/jobgate-submit /…/jobgate.conf`, or without one the script, which is the configuration itself. */
 #ifndef JOBGATE_PROGRAM_H
 #define JOBGATE_PROGRAM_H
 

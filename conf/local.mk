@@ -15,6 +15,13 @@ conf_templates = \
 	systemd/jobgate-submit.service \
 	systemd/jobgate-submit.socket \
 	systemd/tmpfiles.conf
+noinst_PROGRAMS += conf/template
+conf_template_LDADD = $(JOBGATE_LIBS)
+noinst_DATA = conf/jobgate.conf
+CLEANFILES += conf/jobgate.conf
+conf/jobgate.conf: conf/template$(EXEEXT)
+	$(AM_V_GEN)conf/template$(EXEEXT) >$@.new && mv -f $@.new $@
+
 systemdconfdir = $(confdir)/systemd
 dist_systemdconf_DATA = conf/systemd/keep-workers.conf
 EXTRA_DIST += \
@@ -36,13 +43,16 @@ EXTRA_DIST += \
 	conf/systemd/tmpfiles.conf.in
 
 # A file that is there and differs was edited: the new one is laid beside it as FILE.new.
-install-data-local:
+install-data-local: conf/jobgate.conf
 	$(MKDIR_P) "$(DESTDIR)$(systemdconfdir)" "$(DESTDIR)$(confdir)/functions"
-	@for file in $(conf_templates); do \
+	@for file in jobgate.conf $(conf_templates); do \
 	  target="$(DESTDIR)$(confdir)/$$file"; \
-	  $(srcdir)/conf/fill programs="$(pkglibexecdir)" configuration="$(confdir)/jobgate.conf" parts="$(confdir)" \
-	    sockets="$(runstatedir)/jobgate" www="$(wwwdir)" user="$(JOBGATE_USER)" \
-	    <"$(srcdir)/conf/$$file.in" >"$$target.new" || exit 1; \
+	  case $$file in \
+	  jobgate.conf) cat conf/jobgate.conf >"$$target.new" || exit 1 ;; \
+	  *) $(srcdir)/conf/fill programs="$(pkglibexecdir)" configuration="$(confdir)/jobgate.conf" parts="$(confdir)" \
+	      sockets="$(runstatedir)/jobgate" www="$(wwwdir)" user="$(JOBGATE_USER)" \
+	      <"$(srcdir)/conf/$$file.in" >"$$target.new" || exit 1 ;; \
+	  esac; \
 	  case $$file in *.fcgi) chmod 755 "$$target.new" ;; *) chmod 644 "$$target.new" ;; esac; \
 	  if test -f "$$target" && ! cmp -s "$$target" "$$target.new"; then \
 	    echo "$$target was edited and stays; the new one is $$target.new"; \
@@ -53,3 +63,4 @@ install-data-local:
 
 uninstall-local:
 	cd "$(DESTDIR)$(confdir)" && rm -f $(conf_templates)
+	if cmp -s conf/jobgate.conf "$(DESTDIR)$(confdir)/jobgate.conf"; then rm -f "$(DESTDIR)$(confdir)/jobgate.conf"; fi
