@@ -1,7 +1,7 @@
 #include "config.h"
 #include "engine.h"
 
-#include "../log.h"
+#include "log_spare.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #define CACHE_SIZE    (16 << 20) /* shared by all processes */
-#define LOG_FILE_SIZE (8 << 20)
+#define LOG_FILE_SIZE ENGINE_LOG_FILE_SIZE
 #define LOG_BUFFER    (256 << 10) /* a commit with a small event is one write */
 #define PAGE_SIZE     4096        /* what a disk writes as a whole */
 #define WORDS_SIZE    256
@@ -80,6 +80,8 @@ static int open_hook(const char *path, int flags, ...)
     va_start(arguments, flags);
     mode_t mode = (flags & O_CREAT) != 0 ? va_arg(arguments, mode_t) : 0;
     va_end(arguments);
+    if ((flags & O_CREAT) != 0 && inside != NULL && log_spare_use(path))
+        gate_page(inside)->spare_ready = 0;
     return open(path, flags | O_CLOEXEC, mode);
 }
 
@@ -151,8 +153,6 @@ static int configure(DB_ENV *handle)
         result = handle->set_memory_init(handle, DB_MEM_LOGID, 2048);
     if (result == 0)
         result = handle->set_memory_init(handle, DB_MEM_TRANSACTION, 32);
-    if (result == 0)
-        result = handle->log_set_config(handle, DB_LOG_ZERO, 1);
     if (result == 0) /* one caller at a time: nothing to spin for */
         result = handle->mutex_set_tas_spins(handle, 1);
     if (result == 0)
@@ -265,6 +265,12 @@ int engine_position(struct engine *engine, uint64_t *position)
     *position = (uint64_t)stat->st_cur_file << 32 | stat->st_cur_offset;
     free(stat);
     return 0;
+}
+
+int engine_flushed_position(struct engine *engine, uint64_t *position)
+{
+    int result = engine->handle->log_flush(engine->handle, NULL);
+    return result != 0 ? result : engine_position(engine, position);
 }
 
 bool engine_panicked(const struct engine *engine)

@@ -11,6 +11,8 @@
 #include "environment.h"
 #include "gate.h"
 
+#define ENGINE_LOG_FILE_SIZE (8 << 20)
+
 struct engine;
 
 /* major << 16 | minor << 8 | patch of the library in use. */
@@ -31,8 +33,10 @@ DB_ENV *engine_handle(struct engine *engine);
 /* Opened on first use. NULL in *table with 0: read-only and not there yet. `made` is set when the file is
  * new. */
 int engine_table(struct engine *engine, enum table name, bool read_only, DB **table, bool *made);
-/* End of the log. */
+/* End of the log, with what is still in libdb's buffer and would die with the regions. */
 int engine_position(struct engine *engine, uint64_t *position);
+/* The same after the buffer was written and synced. */
+int engine_flushed_position(struct engine *engine, uint64_t *position);
 /* libdb has panicked, whatever it returned. */
 bool engine_panicked(const struct engine *engine);
 /* What libdb has said since the last call; empty when nothing. */

@@ -4,6 +4,7 @@
 #include "../clock.h"
 #include "../log.h"
 #include "engine.h"
+#include "log_spare.h"
 #include "../folder.h"
 #include "gate.h"
 #include "log_sync.h"
@@ -19,8 +20,9 @@
 #define RETRIES          5
 #define ABANDONS_MAX     8 /* handles let go of; each keeps its memory */
 #define CLOSE_MS         2000
-#define CHECKPOINT_BYTES (8 << 20)
-#define CHECKPOINT_MS    60000 /* one that was begun longer ago has died with its process */
+#define CHECKPOINT_BYTES (16 << 20)
+#define SPARE_AFTER      (ENGINE_LOG_FILE_SIZE / 4) /* a store that is hardly used does without */
+#define DUTY_MS          60000                      /* what was begun longer ago has died with its process */
 #define TRICKLES_MAX     50
 
 struct environment {
@@ -244,33 +246,51 @@ char *environment_turn(struct environment *environment)
 }
 
 /* The log has grown up to here, and all of it is in the kernel's hands. */
-static enum outcome note_commit(struct visit *visit, struct error *error)
+static void note_position(struct environment *environment, uint64_t position)
 {
-    struct environment *environment = visit->transaction.environment;
     struct gate_page *page = gate_page(environment->gate);
-    int result = engine_position(environment->engine, &visit->position);
-    if (result != 0)
-        return transaction_failed(&visit->transaction, result, error, "end of the log");
-    if (visit->position >> 32 != page->written >> 32)
-        page->folder_changes++;
+    if (position >> 32 != page->written >> 32)
+        page->folder_changes++; /* before `written`: who syncs up to that sees this */
+    gate_raise(&page->written, position);
+}
+
+static void note_touched(struct visit *visit)
+{
+    struct gate_page *page = gate_page(visit->transaction.environment->gate);
     for (unsigned i = 0; i < GATE_JOB_WORDS / 64; i++)
         for (uint64_t bits = visit->touched[i]; bits != 0; bits &= bits - 1)
             page->jobs[i * 64 + (unsigned)__builtin_ctzll(bits)] = visit->position;
-    gate_raise(&page->written, visit->position);
+}
+
+/* Only a commit that logs something writes libdb's buffer. One that logs nothing leaves in it what others have left
+ * there (a table opened, a transaction taken back), and that is not to count as written. */
+static enum outcome commit(struct visit *visit, struct error *error)
+{
+    struct environment *environment = visit->transaction.environment;
+    DB_TXN *txn = visit->transaction.txn;
+    uint64_t before;
+    int result = engine_position(environment->engine, &before);
+    if (result == 0)
+        result = txn->commit(txn, DB_TXN_WRITE_NOSYNC);
+    if (result == 0)
+        result = engine_position(environment->engine, &visit->position);
+    if (result != 0) {
+        enum outcome outcome = transaction_failed(&visit->transaction, result, error, "commit");
+        visit->recover = true; /* what a half-written commit is worth, only recovery can tell */
+        return outcome == FULL || outcome == IO ? outcome : UNAVAILABLE;
+    }
+    if (visit->position == before)
+        visit->position = gate_page(environment->gate)->written;
+    note_position(environment, visit->position);
+    note_touched(visit);
     return OK;
 }
 
 static enum outcome end_transaction(struct visit *visit, enum outcome outcome, struct error *error)
 {
     DB_TXN *txn = visit->transaction.txn;
-    if (outcome == OK && !visit->recover) {
-        int result = txn->commit(txn, DB_TXN_WRITE_NOSYNC);
-        if (result == 0)
-            return note_commit(visit, error);
-        outcome = transaction_failed(&visit->transaction, result, error, "commit");
-        visit->recover = true; /* what a half-written commit is worth, only recovery can tell */
-        return outcome == OK || outcome == NOTFOUND || outcome == RETRY ? UNAVAILABLE : outcome;
-    }
+    if (outcome == OK && !visit->recover)
+        return commit(visit, error);
     visit->again = visit->recover;
     if (visit->recover)
         return outcome != OK ? outcome : error_set(error, UNAVAILABLE, "the store has to recover");
@@ -355,19 +375,41 @@ static enum outcome visit_bravely(struct environment *environment, struct visit 
 
 static uint64_t log_bytes(uint64_t from, uint64_t to)
 {
-    return ((to >> 32) - (from >> 32)) * (UINT64_C(8) << 20) + (uint32_t)to - (uint32_t)from;
+    return ((to >> 32) - (from >> 32)) * ENGINE_LOG_FILE_SIZE + (uint32_t)to - (uint32_t)from;
+}
+
+/* One process does a duty at a time; one that died with it is replaced after a while. */
+static bool elected(_Atomic int64_t *started_ms)
+{
+    int64_t started = *started_ms;
+    int64_t now = clock_monotonic_ms();
+    return (started == 0 || now - started >= DUTY_MS) &&
+           atomic_compare_exchange_strong(started_ms, &started, now);
 }
 
 static bool checkpoint_due(struct environment *environment)
 {
     struct gate_page *page = gate_page(environment->gate);
-    int64_t started = page->checkpoint_started_ms;
-    if (page->written <= page->checkpoint || log_bytes(page->checkpoint, page->written) < CHECKPOINT_BYTES)
-        return false;
-    int64_t now = clock_monotonic_ms();
-    if (started != 0 && now - started < CHECKPOINT_MS)
-        return false;
-    return atomic_compare_exchange_strong(&page->checkpoint_started_ms, &started, now);
+    uint64_t written = page->written, last = page->checkpoint;
+    return written > last && log_bytes(last, written) >= CHECKPOINT_BYTES &&
+           elected(&page->checkpoint_started_ms);
+}
+
+static bool spare_due(struct environment *environment)
+{
+    struct gate_page *page = gate_page(environment->gate);
+    return page->spare_ready == 0 && (uint32_t)page->written >= SPARE_AFTER &&
+           elected(&page->spare_started_ms);
+}
+
+static void make_spare(struct environment *environment)
+{
+    struct gate_page *page = gate_page(environment->gate);
+    /* Without room it counts as done: the next log file asks again. */
+    page->spare_ready = space_for(&environment->space, ENGINE_LOG_FILE_SIZE, NULL) != OK ||
+                        log_spare_exists(environment->folder) ||
+                        log_spare_make(environment->folder, ENGINE_LOG_FILE_SIZE);
+    page->spare_started_ms = 0;
 }
 
 static enum outcome trickle(struct visit *visit, transaction_body *body, void *context, struct error *error)
@@ -384,12 +426,10 @@ static enum outcome checkpoint(struct visit *visit, transaction_body *body, void
     struct gate_page *page = gate_page(environment->gate);
     int result = engine_checkpoint(environment->engine);
     if (result == 0)
-        result = engine_position(environment->engine, &visit->position);
+        result = engine_flushed_position(environment->engine, &visit->position);
     if (result != 0)
         return transaction_failed(&visit->transaction, result, error, "checkpoint");
-    if (visit->position >> 32 != page->written >> 32)
-        page->folder_changes++;
-    gate_raise(&page->written, visit->position);
+    note_position(environment, visit->position);
     page->checkpoint = visit->position;
     enum outcome outcome = log_sync_folder(environment->sync, error);
     if (outcome != OK)
@@ -443,6 +483,8 @@ enum outcome environment_run(struct environment *environment, transaction_body *
         return outcome;
     if (ticket != NULL)
         ticket->position = visit.position;
+    if (spare_due(environment))
+        make_spare(environment);
     if (checkpoint_due(environment))
         make_checkpoint(environment, clock_deadline(CLOSE_MS));
     return OK;

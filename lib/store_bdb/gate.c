@@ -513,6 +513,7 @@ void gate_recovered(struct gate *gate, uint64_t position)
     page->synced = position;
     page->checkpoint = position;
     page->checkpoint_started_ms = 0;
+    page->spare_started_ms = 0;
     memcpy(page->boot_id, gate->boot_id, sizeof page->boot_id);
     page->library = gate->library;
     page->generation++;

@@ -78,6 +78,8 @@ struct gate_page {
     _Atomic uint32_t folder_synced;        /* … whose entries are on disk */
     _Atomic uint64_t checkpoint;           /* position of the last one */
     _Atomic int64_t checkpoint_started_ms; /* monotonic: one is under way, 0 = none */
+    _Atomic int64_t spare_started_ms;      /* the same for the next log file (log_spare.h) */
+    _Atomic uint32_t spare_ready;          /* a hint */
 
     _Alignas(64) _Atomic uint32_t attaches; /* environment handles opened in this generation and not closed */
     struct {

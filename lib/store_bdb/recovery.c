@@ -3,6 +3,7 @@
 
 #include "../clock.h"
 #include "../log.h"
+#include "log_spare.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -139,17 +140,20 @@ enum outcome recovery_run(struct gate *gate, const char *data_dir, int folder, s
         outcome = drop_regions(folder, &has_log, error);
     if (outcome == OK)
         outcome = check_log(gate, data_dir, has_log, error);
+    if (outcome == OK && !has_log)
+        log_spare_make(folder, ENGINE_LOG_FILE_SIZE);
     if (outcome == OK)
         outcome = open_recovered(gate, data_dir, folder, space, engine, error);
     if (outcome != OK)
         return outcome;
-    if (engine_position(*engine, &position) != 0 || fsync(folder) != 0) {
+    if (engine_flushed_position(*engine, &position) != 0 || fsync(folder) != 0) {
         int saved = errno;
         engine_abandon(*engine);
         *engine = NULL;
         return error_set_errno(error, UNAVAILABLE, saved, "recovering the store");
     }
     gate_recovered(gate, position);
+    gate_page(gate)->spare_ready = log_spare_exists(folder);
     gate_attach(gate);
     report(why != NULL ? why : "asked for", gate_page(gate)->generation, started);
     return OK;
