@@ -197,11 +197,7 @@ bool pool_stop(struct pool *pool, int64_t deadline_ms)
         for (unsigned i = 0; i < pool->started; i++)
             if (pool->threads[i].alive && atomic_load(&pool->threads[i].interruptible))
                 pthread_kill(pool->threads[i].thread, POOL_SIGNAL);
-        struct timespec until;
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_nsec += NUDGE_MS * 1000000;
-        until.tv_sec += until.tv_nsec / 1000000000;
-        until.tv_nsec %= 1000000000;
+        struct timespec until = clock_timespec(clock_deadline(NUDGE_MS));
         pthread_cond_timedwait(&pool->thread_has_ended, &pool->lock, &until);
     }
     bool ended = pool->alive == 0;

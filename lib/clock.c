@@ -53,6 +53,11 @@ struct timespec clock_left_timespec(int64_t deadline_ms)
     return (struct timespec){.tv_sec = left / 1000, .tv_nsec = left % 1000 * 1000000};
 }
 
+struct timespec clock_timespec(int64_t deadline_ms)
+{
+    return (struct timespec){.tv_sec = deadline_ms / 1000, .tv_nsec = deadline_ms % 1000 * 1000000};
+}
+
 void clock_sleep_us(int64_t microseconds)
 {
     if (microseconds <= 0)

@@ -23,6 +23,8 @@ int64_t clock_deadline(int64_t milliseconds);
 int64_t clock_left(int64_t deadline_ms);
 /* The same as a struct timespec, for futex and condition waits that take a relative time. */
 struct timespec clock_left_timespec(int64_t deadline_ms);
+/* The deadline itself, for condition variables on CLOCK_MONOTONIC. */
+struct timespec clock_timespec(int64_t deadline_ms);
 /* Sleeps at most that long; a signal ends it early. */
 void clock_sleep_us(int64_t microseconds);
 

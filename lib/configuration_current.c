@@ -78,7 +78,8 @@ static bool was_edited(const char *file, struct ini_file_version *seen)
         log_event(LOG_LEVEL_ERROR, "configuration_missing", "file", file, NULL);
     if (!edited)
         return false;
-    int64_t age_ms = clock_wall_ms() - (int64_t)seen->modified.tv_sec * 1000 - seen->modified.tv_nsec / 1000000;
+    int64_t age_ms =
+        clock_wall_ms() - (int64_t)seen->modified.tv_sec * 1000 - seen->modified.tv_nsec / 1000000;
     return age_ms < 0 || age_ms >= SETTLED_MS;
 }
 

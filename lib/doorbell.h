@@ -30,7 +30,8 @@ void doorbell_wait(struct doorbell *doorbell, uint32_t seen, int64_t deadline_ms
 bool doorbell_ring(struct doorbell *doorbell);
 
 uint32_t doorbell_seen_job(struct doorbell *doorbell, const struct job_id *id);
-void doorbell_wait_job(struct doorbell *doorbell, const struct job_id *id, uint32_t seen, int64_t deadline_ms);
+void doorbell_wait_job(struct doorbell *doorbell, const struct job_id *id, uint32_t seen,
+                       int64_t deadline_ms);
 /* Wakes all sleepers on this job. */
 void doorbell_ring_job(struct doorbell *doorbell, const struct job_id *id);
 

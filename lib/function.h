@@ -19,10 +19,10 @@ struct function {
 };
 
 /* OK; NOTFOUND (also for a malformed name); INVALID with words when it is there but refused (mode, owner, symlink). */
-enum outcome function_find(const struct configuration *configuration, const char *name, struct function *function,
-                           struct error *error);
+enum outcome function_find(const struct configuration *configuration, const char *name,
+                           struct function *function, struct error *error);
 /* All of them, sorted by name. *functions is to be given back with free(). Refused ones are left out and logged. */
-enum outcome function_list(const struct configuration *configuration, struct function **functions, size_t *count,
-                           struct error *error);
+enum outcome function_list(const struct configuration *configuration, struct function **functions,
+                           size_t *count, struct error *error);
 
 #endif

@@ -58,9 +58,9 @@ struct slot_identity {
 struct job_attempt {
     uint32_t number; /* from 1 */
     int64_t started_ms;
-    int64_t finished_ms;               /* 0 while it runs */
-    int32_t exit_status;               /* -1 when it did not exit by itself */
-    int32_t signal;                    /* the signal that ended it, else 0 */
+    int64_t finished_ms;                  /* 0 while it runs */
+    int32_t exit_status;                  /* -1 when it did not exit by itself */
+    int32_t signal;                       /* the signal that ended it, else 0 */
     char error_type[JOB_ERROR_TYPE_SIZE]; /* empty when it succeeded */
     char error_message[JOB_MESSAGE_SIZE];
     uint64_t cpu_us;          /* user + system time of all its processes that were waited for */
@@ -75,20 +75,21 @@ struct job {
     char function[JOB_FUNCTION_SIZE];
     int64_t created_ms;
     int64_t first_due_ms; /* created plus the delay asked for: max_event_age counts from here */
-    int64_t due_ms; /* not claimed before. Kept while RUNNING, so that an interrupted job gets its old place; then 0 */
-    int64_t started_ms;  /* of the latest attempt */
-    int64_t finished_ms; /* when it became terminal */
-    int64_t expires_ms;  /* when its content goes; 0 until terminal */
-    uint32_t attempts;      /* runs started */
-    uint32_t failures;      /* runs that used up a retry */
-    uint32_t interruptions; /* runs whose worker died */
+    int64_t
+        due_ms; /* not claimed before. Kept while RUNNING, so that an interrupted job gets its old place; then 0 */
+    int64_t started_ms;          /* of the latest attempt */
+    int64_t finished_ms;         /* when it became terminal */
+    int64_t expires_ms;          /* when its content goes; 0 until terminal */
+    uint32_t attempts;           /* runs started */
+    uint32_t failures;           /* runs that used up a retry */
+    uint32_t interruptions;      /* runs whose worker died */
     struct slot_identity runner; /* RUNNING only */
     int32_t progress_percent;    /* -1 = none told */
     char progress_message[JOB_PROGRESS_SIZE];
     char error_type[JOB_ERROR_TYPE_SIZE]; /* FAILED: why; QUEUED for a retry: why the last attempt failed */
     char error_message[JOB_MESSAGE_SIZE];
-    uint64_t event_size;  /* bytes */
-    uint64_t result_size; /* bytes */
+    uint64_t event_size;             /* bytes */
+    uint64_t result_size;            /* bytes */
     char result_type[JOB_TYPE_SIZE]; /* media type; empty = no result */
     uint64_t log_size;               /* bytes ever written to the log; the kept tail may be shorter */
     bool waits_for_retry; /* QUEUED after a failure or TRY_LATER, as against submitted with a delay */
@@ -100,8 +101,9 @@ struct job {
     char caller[JOB_CALLER_SIZE]; /* name of the key, empty for anonymous */
     char callback_url[JOB_URL_SIZE];
     char traceparent[JOB_TRACEPARENT_SIZE];
-    bool raw_event; /* the function gets the event itself (Lambda's Invoke), not the {"jobId","body"} envelope */
-    bool purged;    /* event, result and log were erased on request */
+    bool
+        raw_event; /* the function gets the event itself (Lambda's Invoke), not the {"jobId","body"} envelope */
+    bool purged;   /* event, result and log were erased on request */
 };
 
 enum job_event {
@@ -117,7 +119,7 @@ enum job_event {
 /* What the configuration says of the job's function; see configuration.h for meaning and defaults. */
 struct job_policy {
     int64_t retries;
-    int64_t backoff_ms;       /* before the first retry; doubles with each further one (60 s, 120 s: Lambda's) */
+    int64_t backoff_ms; /* before the first retry; doubles with each further one (60 s, 120 s: Lambda's) */
     int64_t max_event_age_ms; /* since first due; 0 = no limit */
     int64_t max_interruptions;
     int64_t retention_ms[JOB_STATUS_COUNT]; /* by terminal status */

@@ -13,7 +13,8 @@
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
-/* May be called again, also while others log. `program` is kept, not copied; NULL leaves the one before. `file` may be NULL or empty for standard error. */
+/* May be called again, also while others log. `program` is kept, not copied; NULL leaves the one before. `file` may be
+ * NULL or empty for standard error. */
 enum outcome log_open(const char *program, const char *file, enum log_level level, struct error *error);
 
 /* Pairs of key and value as strings, ended by NULL: log_event(LOG_LEVEL_INFO, "accepted", "job", id, NULL).

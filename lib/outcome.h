@@ -35,8 +35,8 @@ enum outcome error_set(struct error *error, enum outcome outcome, const char *fo
     __attribute__((format(printf, 3, 4)));
 
 /* The same with ": " and strerror(errno_value) at the end. */
-enum outcome error_set_errno(struct error *error, enum outcome outcome, int errno_value, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+enum outcome error_set_errno(struct error *error, enum outcome outcome, int errno_value, const char *format,
+                             ...) __attribute__((format(printf, 4, 5)));
 
 /* "OK", "NOTFOUND", … for logs and tests. Never NULL. */
 const char *outcome_name(enum outcome outcome);

@@ -37,8 +37,8 @@ enum store_access {
 
 /* Opens (and for STORE_WRITE creates) the store in data_dir. Refuses, with words: a folder of another owner, with
  * rights for group or others, behind a symlink, or on a network file system. Cheap: tables are opened when first used. */
-enum outcome store_open(const struct configuration *configuration, enum store_access access, struct store **store,
-                        struct error *error);
+enum outcome store_open(const struct configuration *configuration, enum store_access access,
+                        struct store **store, struct error *error);
 /* Detaches cleanly. NULL is legal. No other call may be under way. */
 void store_close(struct store *store);
 
@@ -47,12 +47,14 @@ struct store_ticket {
     uint64_t position;
 };
 /* OK when everything up to the ticket is on disk. UNAVAILABLE for good after a sync has failed (see 4-hazards: no retry). */
-enum outcome store_sync(struct store *store, struct store_ticket ticket, int64_t deadline_ms, struct error *error);
+enum outcome store_sync(struct store *store, struct store_ticket ticket, int64_t deadline_ms,
+                        struct error *error);
 
 /* ---- submit side ---- */
 
 struct store_submission {
-    struct job job; /* id, function, created_ms, due_ms, caller, callback_url, traceparent, retry_of, raw_event are taken */
+    struct job
+        job; /* id, function, created_ms, due_ms, caller, callback_url, traceparent, retry_of, raw_event are taken */
     const void *event;
     size_t event_size;
     const char *idempotency_key; /* NULL = none; with caller it makes the scope */
@@ -68,16 +70,17 @@ enum outcome store_submit(struct store *store, const struct store_submission *su
                           struct error *error);
 /* QUEUED: cancelled at once. RUNNING: the wish is recorded and the worker woken (job->status stays RUNNING). OK also
  * when it was CANCELLED before. CONFLICT when it ended otherwise; *job is the record in all three. NOTFOUND, GONE. */
-enum outcome store_cancel(struct store *store, const struct configuration *configuration, const struct job_id *id,
-                          const char *reason, const char *caller, int64_t deadline_ms, struct job *job,
-                          struct store_ticket *ticket, struct error *error);
+enum outcome store_cancel(struct store *store, const struct configuration *configuration,
+                          const struct job_id *id, const char *reason, const char *caller,
+                          int64_t deadline_ms, struct job *job, struct store_ticket *ticket,
+                          struct error *error);
 /* Erases event, result and log of an ended job; the record stays until it expires. CONFLICT while it has not ended. */
 enum outcome store_purge(struct store *store, const struct job_id *id, int64_t deadline_ms, struct job *job,
                          struct store_ticket *ticket, struct error *error);
 /* Removes up to `batch` jobs whose expires_ms has passed (their ids are remembered for GONE for retention once more),
  * forgotten ids and old idempotency keys. *removed counts; 0 = nothing left to do. */
-enum outcome store_expire(struct store *store, int64_t now_ms, unsigned batch, int64_t deadline_ms, unsigned *removed,
-                          struct error *error);
+enum outcome store_expire(struct store *store, int64_t now_ms, unsigned batch, int64_t deadline_ms,
+                          unsigned *removed, struct error *error);
 
 /* ---- reading side ---- */
 
@@ -85,14 +88,15 @@ enum outcome store_expire(struct store *store, int64_t now_ms, unsigned batch, i
 enum outcome store_get(struct store *store, const struct job_id *id, int64_t deadline_ms, struct job *job,
                        struct error *error);
 /* Appends. NOTFOUND also when the job has no such thing (no result yet, purged). */
-enum outcome store_event(struct store *store, const struct job_id *id, int64_t deadline_ms, struct buffer *event,
-                         struct error *error);
-enum outcome store_result(struct store *store, const struct job_id *id, int64_t deadline_ms, struct buffer *result,
-                          struct error *error);
+enum outcome store_event(struct store *store, const struct job_id *id, int64_t deadline_ms,
+                         struct buffer *event, struct error *error);
+enum outcome store_result(struct store *store, const struct job_id *id, int64_t deadline_ms,
+                          struct buffer *result, struct error *error);
 /* The kept log from byte `offset` on, at most `most` bytes. *start is the offset of the first byte returned (later
  * than asked for when the head was dropped), *size the bytes ever written. */
-enum outcome store_log(struct store *store, const struct job_id *id, uint64_t offset, size_t most, int64_t deadline_ms,
-                       struct buffer *log, uint64_t *start, uint64_t *size, struct error *error);
+enum outcome store_log(struct store *store, const struct job_id *id, uint64_t offset, size_t most,
+                       int64_t deadline_ms, struct buffer *log, uint64_t *start, uint64_t *size,
+                       struct error *error);
 /* The attempts, oldest first, the newest STORE_ATTEMPTS_KEPT of them; *attempts is given back with free(). */
 #define STORE_ATTEMPTS_KEPT 100
 enum outcome store_attempts(struct store *store, const struct job_id *id, int64_t deadline_ms,
@@ -117,18 +121,25 @@ struct store_counts {
     char function[JOB_FUNCTION_SIZE];
     uint64_t jobs[JOB_STATUS_COUNT];
 };
-enum outcome store_count(struct store *store, int64_t deadline_ms, struct store_counts **counts, size_t *count,
-                         struct error *error);
+enum outcome store_count(struct store *store, int64_t deadline_ms, struct store_counts **counts,
+                         size_t *count, struct error *error);
 
 /* Why a QUEUED job waits. */
-enum store_wait_reason { WAITS_NEXT = 1, WAITS_DELAY, WAITS_RETRY, WAITS_CONCURRENCY, WAITS_PAUSED, WAITS_BUSY };
+enum store_wait_reason {
+    WAITS_NEXT = 1,
+    WAITS_DELAY,
+    WAITS_RETRY,
+    WAITS_CONCURRENCY,
+    WAITS_PAUSED,
+    WAITS_BUSY
+};
 struct store_queue_place {
     uint64_t position; /* 1 = next of its function */
     enum store_wait_reason reason;
 };
-enum outcome store_queue_place(struct store *store, const struct job *job, const struct configuration *configuration,
-                               int64_t now_ms, int64_t deadline_ms, struct store_queue_place *place,
-                               struct error *error);
+enum outcome store_queue_place(struct store *store, const struct job *job,
+                               const struct configuration *configuration, int64_t now_ms, int64_t deadline_ms,
+                               struct store_queue_place *place, struct error *error);
 const char *store_wait_reason_name(enum store_wait_reason reason); /* "delay", "retry", "concurrency", … */
 
 /* Whether something is due for a worker at now_ms, and when the next thing is (0 = nothing waits). Paused functions
@@ -141,9 +152,10 @@ enum outcome store_next_due(struct store *store, const struct configuration *con
 /* Takes the job that is due longest, functions in turn, limits of concurrency kept. OK: *job is RUNNING by `runner` and
  * event has its bytes (appended). NOTFOUND: nothing to do until *next_ms (0 = until rung). A job past its maximum age
  * is ended on the way: *aged counts those; the caller goes on. */
-enum outcome store_claim(struct store *store, const struct configuration *configuration, struct slot_identity runner,
-                         int64_t now_ms, int64_t deadline_ms, struct job *job, struct buffer *event, int64_t *next_ms,
-                         unsigned *aged, struct store_ticket *ticket, struct error *error);
+enum outcome store_claim(struct store *store, const struct configuration *configuration,
+                         struct slot_identity runner, int64_t now_ms, int64_t deadline_ms, struct job *job,
+                         struct buffer *event, int64_t *next_ms, unsigned *aged, struct store_ticket *ticket,
+                         struct error *error);
 /* The fence of the calls below: they are CONFLICT, and change nothing, unless the job is RUNNING this attempt by this
  * runner. */
 struct store_attempt {
@@ -151,8 +163,9 @@ struct store_attempt {
     uint32_t attempt;
     struct slot_identity runner;
 };
-enum outcome store_progress(struct store *store, const struct store_attempt *attempt, int percent, const char *message,
-                            int64_t deadline_ms, bool *cancel_requested, struct error *error);
+enum outcome store_progress(struct store *store, const struct store_attempt *attempt, int percent,
+                            const char *message, int64_t deadline_ms, bool *cancel_requested,
+                            struct error *error);
 /* Adds bytes to the job's log and drops what lies more than max_log_size before its end. `skipped` bytes before these
  * were never stored (a flood): they count in the offsets. */
 enum outcome store_log_append(struct store *store, const struct store_attempt *attempt, uint64_t skipped,
@@ -167,9 +180,10 @@ struct store_report {
     const char *result_type;
     struct job_attempt attempt; /* finished_ms, exit_status, signal, cpu_us, peak_memory_kib are taken */
 };
-enum outcome store_finish(struct store *store, const struct store_attempt *attempt, const struct store_report *report,
-                          const struct job_policy *policy, int64_t deadline_ms, struct job *job,
-                          struct store_ticket *ticket, struct error *error);
+enum outcome store_finish(struct store *store, const struct store_attempt *attempt,
+                          const struct store_report *report, const struct job_policy *policy,
+                          int64_t deadline_ms, struct job *job, struct store_ticket *ticket,
+                          struct error *error);
 /* The jobs that are RUNNING, with their runners: at most a few for each slot. free() *jobs. */
 enum outcome store_running(struct store *store, int64_t deadline_ms, struct job **jobs, size_t *count,
                            struct error *error);
@@ -186,11 +200,12 @@ void store_ring_job(struct store *store, const struct job_id *id);
 /* ---- health ---- */
 
 struct store_health {
-    uint64_t generation;   /* recoveries since it was made */
-    uint64_t free_bytes;   /* of its file system */
-    bool accepts_jobs;     /* space above disk_reserve, not poisoned */
+    uint64_t generation;           /* recoveries since it was made */
+    uint64_t free_bytes;           /* of its file system */
+    bool accepts_jobs;             /* space above disk_reserve, not poisoned */
     char trouble[ERROR_TEXT_SIZE]; /* empty when all is well */
 };
-enum outcome store_health(struct store *store, int64_t deadline_ms, struct store_health *health, struct error *error);
+enum outcome store_health(struct store *store, int64_t deadline_ms, struct store_health *health,
+                          struct error *error);
 
 #endif
