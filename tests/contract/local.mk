@@ -1,1 +1,22 @@
-# tests/contract
+# The contract of lib/store.h: whatever implements it passes these. See fixture.h; how to add one: tests/unit/local.mk.
+cmocka_tests += tests/contract/test_store_attempt
+tests_contract_test_store_attempt_SOURCES = tests/contract/test_store_attempt.c tests/contract/fixture.c tests/contract/fixture.h
+tests_contract_test_store_attempt_LDADD = $(TEST_LIBS)
+cmocka_tests += tests/contract/test_store_claim
+tests_contract_test_store_claim_SOURCES = tests/contract/test_store_claim.c tests/contract/fixture.c tests/contract/fixture.h
+tests_contract_test_store_claim_LDADD = $(TEST_LIBS)
+cmocka_tests += tests/contract/test_store_end
+tests_contract_test_store_end_SOURCES = tests/contract/test_store_end.c tests/contract/fixture.c tests/contract/fixture.h
+tests_contract_test_store_end_LDADD = $(TEST_LIBS)
+cmocka_tests += tests/contract/test_store_list
+tests_contract_test_store_list_SOURCES = tests/contract/test_store_list.c tests/contract/fixture.c tests/contract/fixture.h
+tests_contract_test_store_list_LDADD = $(TEST_LIBS)
+cmocka_tests += tests/contract/test_store_log
+tests_contract_test_store_log_SOURCES = tests/contract/test_store_log.c tests/contract/fixture.c tests/contract/fixture.h
+tests_contract_test_store_log_LDADD = $(TEST_LIBS)
+cmocka_tests += tests/contract/test_store_submit
+tests_contract_test_store_submit_SOURCES = tests/contract/test_store_submit.c tests/contract/fixture.c tests/contract/fixture.h
+tests_contract_test_store_submit_LDADD = $(TEST_LIBS)
+cmocka_tests += tests/contract/test_store_wake
+tests_contract_test_store_wake_SOURCES = tests/contract/test_store_wake.c tests/contract/fixture.c tests/contract/fixture.h
+tests_contract_test_store_wake_LDADD = $(TEST_LIBS)
