@@ -135,7 +135,7 @@ bool committer_stop(struct committer *committer, int64_t deadline_ms)
     pthread_mutex_lock(&committer->lock);
     committer->stopping = true;
     pthread_cond_broadcast(&committer->changed);
-    struct timespec until = {.tv_sec = deadline_ms / 1000, .tv_nsec = deadline_ms % 1000 * 1000000};
+    struct timespec until = clock_timespec(deadline_ms);
     while (committer->alive > 0 && pthread_cond_timedwait(&committer->changed, &committer->lock, &until) == 0)
         continue;
     bool ended = committer->alive == 0;

@@ -275,10 +275,11 @@ static int path_info_segments(const struct path *path, const char *path_info)
 static size_t find_route(const struct path *path, const char *path_info)
 {
     int info = path_info_segments(path, path_info);
-    if (info >= 0) {
-        size_t mount = path->count - (size_t)info;
-        return mount > 0 && is_root_word(path->segments[mount - 1]) ? mount - 1 : mount;
-    }
+    size_t mount = path->count - (info >= 0 ? (size_t)info : 0);
+    if (info >= 0 && mount > 0 && is_root_word(path->segments[mount - 1]))
+        return mount - 1;
+    if (info > 0)
+        return mount;
     /* No help from the server: the last root word that leaves room for what can follow it. */
     for (size_t back = 1; back <= path->count; back++)
         if (is_root_word(path->segments[path->count - back]))

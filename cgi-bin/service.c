@@ -23,9 +23,8 @@ struct service {
     atomic_bool configured;
     struct store *_Atomic store;
     int64_t next_try_ms;
-    pthread_mutex_t launch_lock; /* of slots and max_workers */
+    pthread_mutex_t launch_lock; /* of slots */
     struct slots *slots;
-    int64_t max_workers; /* that the slots were opened for */
     _Atomic int64_t next_nudge_ms;
     _Atomic int64_t next_expire_ms;
 };
@@ -146,11 +145,10 @@ bool service_attach(struct service *service, struct exchange *exchange)
 static enum outcome open_slots(struct service *service, const struct configuration *configuration,
                                struct error *error)
 {
-    if (service->slots != NULL && service->max_workers == configuration->max_workers)
+    if (service->slots != NULL) {
+        slots_resize(service->slots, (unsigned)configuration->max_workers);
         return OK;
-    slots_close(service->slots);
-    service->slots = NULL;
-    service->max_workers = configuration->max_workers;
+    }
     return slots_open(configuration->data_dir, (unsigned)configuration->max_workers, &service->slots, error);
 }
 
