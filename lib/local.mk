@@ -17,6 +17,7 @@ lib_libjobgate_a_SOURCES = \
 	lib/doorbell.h \
 	lib/folder.c \
 	lib/folder.h \
+	lib/function.c \
 	lib/function.h \
 	lib/futex.h \
 	lib/ini_file.c \
