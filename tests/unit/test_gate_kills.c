@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #define WRITERS     6
-#define LIVES       400
+#define LIVES       4000
 #define KILLS       150
 #define STORM_KILLS 60
 #define STALL_MS    10000
@@ -130,11 +130,18 @@ static void end(struct pack *pack)
     munmap(pack->ledger, sizeof *pack->ledger);
 }
 
+/* JOBGATE_TEST_KILLS=3000 for a longer look. */
+static unsigned kills_wanted(void)
+{
+    const char *text = getenv("JOBGATE_TEST_KILLS");
+    return text != NULL ? (unsigned)atoi(text) : KILLS;
+}
+
 static void hazard_1_killed_writers_lose_nothing_and_hang_nobody(void **state)
 {
     struct pack pack;
     begin(&pack, *state);
-    while (pack.kills < KILLS) {
+    while (pack.kills < kills_wanted()) {
         uint64_t progress = pack.ledger->progress;
         clock_sleep_us(rand() % 5000);
         unsigned writer = (unsigned)rand() % WRITERS;
