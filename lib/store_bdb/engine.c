@@ -17,7 +17,7 @@
 #define LOG_BUFFER    (256 << 10) /* a commit with a small event is one write */
 #define PAGE_SIZE     4096        /* what a disk writes as a whole */
 #define WORDS_SIZE    256
-#define TRICKLE_STEP  4 /* per cent of the cache in one go: about a millisecond */
+#define TRICKLE_STEP  2 /* per cent of the cache in one go: less than a millisecond */
 
 struct engine {
     DB_ENV *handle;
@@ -58,7 +58,23 @@ void engine_enter(struct gate *gate)
     inside = gate;
 }
 
-static int sync_hook(int descriptor)
+/* ---- syncs put off during a checkpoint ---- */
+
+/* libdb writes the pages of all tables and then syncs one file after the other, each with a change of metadata of its
+ * own to be committed, while everybody waits at the gate. Put off, started together and then waited for, they share it.
+ * They are made before the next byte is written anywhere: the log says that pages are on disk only when they are. */
+#define PUT_OFF_MAX 16
+
+static _Thread_local struct {
+    bool allowed;
+    unsigned count;
+    int descriptors[PUT_OFF_MAX];
+} put_off;
+
+/* Which descriptors are of log files: those are never put off. */
+static _Atomic bool is_log[1024];
+
+static int sync_now(int descriptor)
 {
     if (inside != NULL)
         gate_pulse(inside);
@@ -73,6 +89,45 @@ static int sync_hook(int descriptor)
     return result;
 }
 
+static bool can_put_off(int descriptor)
+{
+    if (!put_off.allowed || put_off.count == PUT_OFF_MAX)
+        return false;
+    return descriptor < (int)(sizeof is_log / sizeof is_log[0]) && !is_log[descriptor];
+}
+
+static int sync_hook(int descriptor)
+{
+    int copy = can_put_off(descriptor) ? fcntl(descriptor, F_DUPFD_CLOEXEC, 0) : -1;
+    if (copy < 0)
+        return sync_now(descriptor);
+    sync_file_range(copy, 0, 0, SYNC_FILE_RANGE_WRITE);
+    put_off.descriptors[put_off.count++] = copy;
+    return 0;
+}
+
+static int make_up(void)
+{
+    int result = 0;
+    for (unsigned i = 0; i < put_off.count; i++) {
+        if (result == 0)
+            result = sync_now(put_off.descriptors[i]);
+        close(put_off.descriptors[i]);
+    }
+    put_off.count = 0;
+    return result;
+}
+
+/* All of a checkpoint's writes come here (a hook for write(2) would make libdb seek and write instead). */
+static ssize_t pwrite_hook(int descriptor, const void *bytes, size_t length, off_t offset)
+{
+    if (put_off.count > 0 && make_up() != 0)
+        return -1;
+    return pwrite(descriptor, bytes, length, offset);
+}
+
+/* ---- files ---- */
+
 /* libdb sets FD_CLOEXEC in a second call: a fork in between would hand the descriptor to a function. */
 static int open_hook(const char *path, int flags, ...)
 {
@@ -80,9 +135,13 @@ static int open_hook(const char *path, int flags, ...)
     va_start(arguments, flags);
     mode_t mode = (flags & O_CREAT) != 0 ? va_arg(arguments, mode_t) : 0;
     va_end(arguments);
-    if ((flags & O_CREAT) != 0 && inside != NULL && log_spare_use(path))
+    bool log = log_spare_is_log(path);
+    if (log && (flags & O_CREAT) != 0 && inside != NULL && log_spare_use(path))
         gate_page(inside)->spare_ready = 0;
-    return open(path, flags | O_CLOEXEC, mode);
+    int descriptor = open(path, flags | O_CLOEXEC, mode);
+    if (descriptor >= 0 && descriptor < (int)(sizeof is_log / sizeof is_log[0]))
+        is_log[descriptor] = log;
+    return descriptor;
 }
 
 static pthread_once_t hooks_once = PTHREAD_ONCE_INIT;
@@ -91,6 +150,7 @@ static void set_hooks(void)
 {
     db_env_set_func_fsync(sync_hook);
     db_env_set_func_open(open_hook);
+    db_env_set_func_pwrite(pwrite_hook);
 }
 
 /* The last words are the most telling: libdb says "checksum error", then "PANIC". Both fit. */
@@ -311,7 +371,11 @@ int engine_trickle(struct engine *engine, bool *left)
 
 int engine_checkpoint(struct engine *engine)
 {
-    return engine->handle->txn_checkpoint(engine->handle, 0, 0, 0);
+    put_off.allowed = true;
+    int result = engine->handle->txn_checkpoint(engine->handle, 0, 0, 0);
+    put_off.allowed = false;
+    int made_up = make_up();
+    return result != 0 ? result : made_up == 0 ? 0 : EIO;
 }
 
 int engine_remove_logs(struct engine *engine)

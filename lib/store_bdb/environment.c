@@ -13,6 +13,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -20,10 +22,12 @@
 #define RETRIES          5
 #define ABANDONS_MAX     8 /* handles let go of; each keeps its memory */
 #define CLOSE_MS         2000
+#define CHECKPOINT_MS    10000
 #define CHECKPOINT_BYTES (16 << 20)
 #define SPARE_AFTER      (ENGINE_LOG_FILE_SIZE / 4) /* a store that is hardly used does without */
 #define DUTY_MS          60000                      /* what was begun longer ago has died with its process */
-#define TRICKLES_MAX     50
+#define TRICKLES_MAX     100
+#define TRICKLE_PAUSE_US 1000
 
 struct environment {
     struct gate *gate;
@@ -36,7 +40,12 @@ struct environment {
     struct engine *engine;
     uint64_t generation; /* of the engine */
     _Atomic unsigned abandons;
+    /* the duty thread */
+    _Atomic int duty; /* enum duty */
+    pthread_t duty_thread;
 };
+
+enum duty { DUTY_NONE, DUTY_STARTING, DUTY_RUNNING, DUTY_DONE };
 
 /* One stay in the gate. Bodies see its first member. */
 struct visit {
@@ -96,6 +105,8 @@ static bool is_current(const struct environment *environment)
            environment->generation == gate_page(environment->gate)->generation;
 }
 
+static void end_duty(struct environment *environment);
+
 static void detach(struct environment *environment)
 {
     if (environment->engine == NULL || gate_enter(environment->gate, clock_deadline(CLOSE_MS), NULL) != OK)
@@ -115,6 +126,7 @@ void environment_close(struct environment *environment)
 {
     if (environment == NULL)
         return;
+    end_duty(environment);
     detach(environment);
     abandon(environment);
     log_sync_close(environment->sync);
@@ -378,6 +390,12 @@ static uint64_t log_bytes(uint64_t from, uint64_t to)
     return ((to >> 32) - (from >> 32)) * ENGINE_LOG_FILE_SIZE + (uint32_t)to - (uint32_t)from;
 }
 
+static bool is_taken(const _Atomic int64_t *started_ms)
+{
+    int64_t started = *started_ms;
+    return started != 0 && clock_monotonic_ms() - started < DUTY_MS;
+}
+
 /* One process does a duty at a time; one that died with it is replaced after a while. */
 static bool elected(_Atomic int64_t *started_ms)
 {
@@ -389,17 +407,15 @@ static bool elected(_Atomic int64_t *started_ms)
 
 static bool checkpoint_due(struct environment *environment)
 {
-    struct gate_page *page = gate_page(environment->gate);
+    const struct gate_page *page = gate_page(environment->gate);
     uint64_t written = page->written, last = page->checkpoint;
-    return written > last && log_bytes(last, written) >= CHECKPOINT_BYTES &&
-           elected(&page->checkpoint_started_ms);
+    return written > last && log_bytes(last, written) >= CHECKPOINT_BYTES;
 }
 
 static bool spare_due(struct environment *environment)
 {
-    struct gate_page *page = gate_page(environment->gate);
-    return page->spare_ready == 0 && (uint32_t)page->written >= SPARE_AFTER &&
-           elected(&page->spare_started_ms);
+    const struct gate_page *page = gate_page(environment->gate);
+    return page->spare_ready == 0 && (uint32_t)page->written >= SPARE_AFTER;
 }
 
 static void make_spare(struct environment *environment)
@@ -408,7 +424,7 @@ static void make_spare(struct environment *environment)
     /* Without room it counts as done: the next log file asks again. */
     page->spare_ready = space_for(&environment->space, ENGINE_LOG_FILE_SIZE, NULL) != OK ||
                         log_spare_exists(environment->folder) ||
-                        log_spare_make(environment->folder, ENGINE_LOG_FILE_SIZE);
+                        log_spare_make(environment->folder, ENGINE_LOG_FILE_SIZE, true);
     page->spare_started_ms = 0;
 }
 
@@ -438,35 +454,109 @@ static enum outcome checkpoint(struct visit *visit, transaction_body *body, void
                               "removing logs");
 }
 
-/* What a checkpoint has to write and sync is written in small portions and synced outside beforehand, so that
- * nobody waits long at the gate: what is left for libdb inside is little. */
-static void sync_tables(struct environment *environment)
+static void open_tables(struct environment *environment, int descriptors[TABLE_COUNT])
+{
+    for (enum table name = 0; name < TABLE_COUNT; name++)
+        descriptors[name] =
+            openat(environment->folder, engine_table_file(name), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+}
+
+static void start_writing(const int descriptors[TABLE_COUNT])
+{
+    for (enum table name = 0; name < TABLE_COUNT; name++)
+        if (descriptors[name] >= 0)
+            sync_file_range(descriptors[name], 0, 0, SYNC_FILE_RANGE_WRITE);
+}
+
+static void sync_tables(struct environment *environment, int descriptors[TABLE_COUNT])
 {
     for (enum table name = 0; name < TABLE_COUNT; name++) {
-        int descriptor =
-            openat(environment->folder, engine_table_file(name), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-        if (descriptor < 0)
+        if (descriptors[name] < 0)
             continue;
-        if (fdatasync(descriptor) != 0)
+        if (fdatasync(descriptors[name]) != 0)
             gate_sync_failed(environment->gate, errno);
-        close(descriptor);
+        close(descriptors[name]);
     }
+}
+
+/* What a checkpoint has to write and sync is written in small portions and synced outside beforehand, so that nobody
+ * waits long at the gate: what is left for libdb inside is little. */
+static enum outcome write_pages(struct environment *environment, int64_t deadline_ms, struct error *error)
+{
+    struct visit visit;
+    int descriptors[TABLE_COUNT];
+    bool left = true;
+    enum outcome outcome = OK;
+    open_tables(environment, descriptors);
+    for (unsigned i = 0; i < TRICKLES_MAX && left && outcome == OK; i++) {
+        outcome = visit_gate(environment, &visit, trickle, NULL, &left, deadline_ms, error);
+        start_writing(descriptors);
+        clock_sleep_us(TRICKLE_PAUSE_US);
+    }
+    sync_tables(environment, descriptors);
+    return outcome;
 }
 
 static void make_checkpoint(struct environment *environment, int64_t deadline_ms)
 {
     struct visit visit;
     struct error error = {.text = ""};
-    bool left = true;
-    enum outcome outcome = OK;
-    for (unsigned i = 0; i < TRICKLES_MAX && left && outcome == OK; i++)
-        outcome = visit_gate(environment, &visit, trickle, NULL, &left, deadline_ms, &error);
-    sync_tables(environment);
+    enum outcome outcome = write_pages(environment, deadline_ms, &error);
+    if (outcome == OK) /* what was made dirty meanwhile */
+        outcome = write_pages(environment, deadline_ms, &error);
     if (outcome == OK)
         outcome = visit_gate(environment, &visit, checkpoint, NULL, NULL, deadline_ms, &error);
     gate_page(environment->gate)->checkpoint_started_ms = 0;
     if (outcome != OK)
         log_event(LOG_LEVEL_WARNING, "checkpoint_failed", "reason", error.text, NULL);
+}
+
+/* ---- duties: a thread of their own, so that no caller waits for them ---- */
+
+static void *do_duties(void *context)
+{
+    struct environment *environment = context;
+    struct gate_page *page = gate_page(environment->gate);
+    if (spare_due(environment) && elected(&page->spare_started_ms))
+        make_spare(environment);
+    if (checkpoint_due(environment) && elected(&page->checkpoint_started_ms))
+        make_checkpoint(environment, clock_deadline(CHECKPOINT_MS));
+    environment->duty = DUTY_DONE;
+    return NULL;
+}
+
+static bool duty_due(struct environment *environment)
+{
+    const struct gate_page *page = gate_page(environment->gate);
+    if (environment->duty == DUTY_STARTING || environment->duty == DUTY_RUNNING)
+        return false;
+    return (spare_due(environment) && !is_taken(&page->spare_started_ms)) ||
+           (checkpoint_due(environment) && !is_taken(&page->checkpoint_started_ms));
+}
+
+static void end_duty(struct environment *environment)
+{
+    if (environment->duty != DUTY_NONE)
+        pthread_join(environment->duty_thread, NULL);
+    environment->duty = DUTY_NONE;
+}
+
+/* All signals stay with the program's own threads. Without a thread to be had the duty waits for the next commit. */
+static void start_duty(struct environment *environment)
+{
+    sigset_t all, before;
+    int state = environment->duty;
+    if (state == DUTY_STARTING || state == DUTY_RUNNING ||
+        !atomic_compare_exchange_strong(&environment->duty, &state, DUTY_STARTING))
+        return;
+    if (state == DUTY_DONE)
+        pthread_join(environment->duty_thread, NULL);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int result = pthread_create(&environment->duty_thread, NULL, do_duties, environment);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    int starting = DUTY_STARTING;
+    atomic_compare_exchange_strong(&environment->duty, &starting, result == 0 ? DUTY_RUNNING : DUTY_NONE);
 }
 
 /* ---- the calls ---- */
@@ -483,10 +573,8 @@ enum outcome environment_run(struct environment *environment, transaction_body *
         return outcome;
     if (ticket != NULL)
         ticket->position = visit.position;
-    if (spare_due(environment))
-        make_spare(environment);
-    if (checkpoint_due(environment))
-        make_checkpoint(environment, clock_deadline(CLOSE_MS));
+    if (duty_due(environment))
+        start_duty(environment);
     return OK;
 }
 

@@ -10,9 +10,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Makes the file `spare` in the folder, synced. False when there is no room or it cannot be made: the log does without. */
-bool log_spare_make(int folder, size_t size);
+/* Makes the file `spare` in the folder, synced; `gently` in portions that hold up nobody's sync for long. False when
+ * there is no room or it cannot be made: the log does without. */
+bool log_spare_make(int folder, size_t size, bool gently);
 bool log_spare_exists(int folder);
+/* Whether the path's last part is the name of a log file, log.NNNNNNNNNN. */
+bool log_spare_is_log(const char *path);
 /* If `path` names a log file that does not exist yet, the spare of its folder becomes it. True when it did. */
 bool log_spare_use(const char *path);
 

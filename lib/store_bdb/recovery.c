@@ -23,11 +23,6 @@ static DIR *list_folder(int folder)
     return list;
 }
 
-static bool is_log(const char *name)
-{
-    return strncmp(name, "log.", 4) == 0 && strlen(name) == 14 && strspn(name + 4, "0123456789") == 10;
-}
-
 /* Region files are truncated before they go: mappings in processes that live on would keep the space of a
  * removed file for as long as they live, and on a full disk the new regions need it. */
 static enum outcome drop_regions(int folder, bool *has_log, struct error *error)
@@ -38,7 +33,7 @@ static enum outcome drop_regions(int folder, bool *has_log, struct error *error)
     *has_log = false;
     const struct dirent *entry;
     while ((entry = readdir(list)) != NULL) {
-        if (is_log(entry->d_name))
+        if (log_spare_is_log(entry->d_name))
             *has_log = true;
         if (strncmp(entry->d_name, "__db.", 5) != 0)
             continue;
@@ -141,7 +136,7 @@ enum outcome recovery_run(struct gate *gate, const char *data_dir, int folder, s
     if (outcome == OK)
         outcome = check_log(gate, data_dir, has_log, error);
     if (outcome == OK && !has_log)
-        log_spare_make(folder, ENGINE_LOG_FILE_SIZE);
+        log_spare_make(folder, ENGINE_LOG_FILE_SIZE, false);
     if (outcome == OK)
         outcome = open_recovered(gate, data_dir, folder, space, engine, error);
     if (outcome != OK)
