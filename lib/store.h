@@ -42,6 +42,11 @@ enum outcome store_open(const struct configuration *configuration, enum store_ac
 /* Detaches cleanly. NULL is legal. No other call may be under way. */
 void store_close(struct store *store);
 
+/* True when this process keeps the remains of so many recoveries (or its data folder was taken away) that it should end
+ * when it is idle and let a new one take its place: a FastCGI process between two requests, a worker between two jobs.
+ * Everything goes on working meanwhile, but for a folder that is gone. Never blocks. */
+bool store_wants_restart(const struct store *store);
+
 /* A point in the store's history. Zero means "nothing to wait for". */
 struct store_ticket {
     uint64_t position;

@@ -35,6 +35,11 @@ void store_close(struct store *store)
     free(store);
 }
 
+bool store_wants_restart(const struct store *store)
+{
+    return environment_wants_restart(store->environment);
+}
+
 enum outcome store_sync(struct store *store, struct store_ticket ticket, int64_t deadline_ms,
                         struct error *error)
 {
