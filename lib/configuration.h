@@ -77,6 +77,11 @@ struct configuration {
     int64_t queue_max;          /* queued jobs of all functions together; 0 = no limit */
     int64_t disk_reserve;       /* new jobs are refused when less is free: 64 MiB */
     int64_t idempotency_ttl_ms; /* 24 h */
+    /* callbacks */
+    const char *callback_allow;  /* addresses that are not public and may be reached; see address.h */
+    int64_t callback_timeout_ms; /* 15 s: of one try */
+    int64_t callback_retries;    /* 9 */
+    int64_t callback_backoff_ms; /* 5 s; four times as long before each further one, at most a day */
 };
 
 /* Loads `file`. On OK *configuration is one reference. INVALID or IO with words otherwise. */

@@ -62,6 +62,11 @@ static void set_error(struct job *job, const char *type, const char *message)
     job_text_copy(job->error_message, sizeof job->error_message, message);
 }
 
+static const char *destination_of(enum job_status status, const struct job_policy *policy)
+{
+    return status == JOB_SUCCEEDED ? policy->on_success : status == JOB_FAILED ? policy->on_failure : NULL;
+}
+
 static void end(struct job *job, enum job_status status, const struct job_policy *policy, int64_t now_ms)
 {
     int64_t retention = policy->retention_ms[status];
@@ -71,6 +76,7 @@ static void end(struct job *job, enum job_status status, const struct job_policy
     job->expires_ms = retention > 0 ? now_ms + retention : 0;
     job->due_ms = 0;
     job->waits_for_retry = false;
+    job_text_copy(job->destination, sizeof job->destination, destination_of(status, policy));
     if (status != JOB_FAILED)
         set_error(job, NULL, NULL);
 }
@@ -231,4 +237,10 @@ enum outcome job_apply(struct job *job, enum job_event event, const struct job_p
     }
     job->revision++;
     return OK;
+}
+
+bool job_has_deliveries(const struct job *job)
+{
+    return job_status_is_terminal(job->status) &&
+           (job->callback_url[0] != '\0' || job->destination[0] != '\0');
 }

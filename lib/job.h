@@ -98,8 +98,10 @@ struct job {
     char cancelled_by[JOB_CALLER_SIZE];
     bool has_retry_of;
     struct job_id retry_of;
-    char caller[JOB_CALLER_SIZE]; /* name of the key, empty for anonymous */
-    char callback_url[JOB_URL_SIZE];
+    char caller[JOB_CALLER_SIZE];    /* name of the key, empty for anonymous */
+    char callback_url[JOB_URL_SIZE]; /* told when it has ended, whichever way */
+    char destination
+        [JOB_URL_SIZE]; /* on_success or on_failure as it stood when the job ended: URL or function */
     char traceparent[JOB_TRACEPARENT_SIZE];
     bool
         raw_event; /* the function gets the event itself (Lambda's Invoke), not the {"jobId","body"} envelope */
@@ -123,6 +125,8 @@ struct job_policy {
     int64_t max_event_age_ms; /* since first due; 0 = no limit */
     int64_t max_interruptions;
     int64_t retention_ms[JOB_STATUS_COUNT]; /* by terminal status */
+    const char *on_success; /* where to tell of it: URL or function; NULL or empty = nowhere */
+    const char *on_failure;
 };
 
 /* What comes along with the event. */
@@ -135,6 +139,9 @@ struct job_change {
     const char *caller;       /* CANCEL; may be NULL */
     uint32_t jitter_permille; /* 0..1000, drawn by the caller: adds up to 25 % to a backoff */
 };
+
+/* True when somebody is to be told that this job has ended. */
+bool job_has_deliveries(const struct job *job);
 
 /* Applies the event to *job (status, times, counters, error, revision + 1). OK: *job is the new record. CONFLICT:
  * the status does not take this event, *job is as it was. A CLAIM of a job past its max_event_age is OK and leaves it

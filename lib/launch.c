@@ -2,6 +2,7 @@
 #include "launch.h"
 #include "spawn.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,6 +45,19 @@ static bool keep_environment(char *environment[KEPT_COUNT + 1])
     return true;
 }
 
+static enum outcome start(char *const arguments[], struct error *error)
+{
+    char *environment[KEPT_COUNT + 1];
+    enum outcome outcome;
+    if (keep_environment(environment))
+        outcome = launch_detached(arguments, environment, error);
+    else
+        outcome = error_set(error, NOMEM, "starting %s: no memory", arguments[0]);
+    for (size_t i = 0; environment[i] != NULL; i++)
+        free(environment[i]);
+    return outcome;
+}
+
 static enum outcome start_in(const struct configuration *configuration, unsigned slot, struct error *error)
 {
     char number[16];
@@ -54,15 +68,19 @@ static enum outcome start_in(const struct configuration *configuration, unsigned
                          "--slot",
                          number,
                          NULL};
-    char *environment[KEPT_COUNT + 1];
-    enum outcome outcome;
-    if (keep_environment(environment))
-        outcome = launch_detached(arguments, environment, error);
-    else
-        outcome = error_set(error, NOMEM, "starting a worker: no memory");
-    for (size_t i = 0; environment[i] != NULL; i++)
-        free(environment[i]);
-    return outcome;
+    return start(arguments, error);
+}
+
+enum outcome launch_program(const struct configuration *configuration, const char *program,
+                            struct error *error)
+{
+    char path[PATH_MAX];
+    const char *worker = configuration->worker_program;
+    int folder = (int)(strrchr(worker, '/') - worker);
+    if (snprintf(path, sizeof path, "%.*s/%s", folder, worker, program) >= (int)sizeof path)
+        return error_set(error, IO, "%s: the name is too long", worker);
+    char *arguments[] = {path, "--config", (char *)configuration->file, NULL};
+    return start(arguments, error);
 }
 
 enum outcome launch_worker(const struct configuration *configuration, struct slots *slots,

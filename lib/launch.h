@@ -17,6 +17,10 @@
 enum outcome launch_worker(const struct configuration *configuration, struct slots *slots,
                            struct error *error);
 
+/* Starts another of Jobgate's programs, from the folder of worker_program, as `PROGRAM --config FILE`. OK or IO. */
+enum outcome launch_program(const struct configuration *configuration, const char *program,
+                            struct error *error);
+
 /* The detached start itself, for anything: argv[0] is an absolute path. */
 enum outcome launch_detached(char *const argv[], char *const envp[], struct error *error);
 

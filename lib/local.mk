@@ -13,6 +13,8 @@ lib_libjobgate_a_SOURCES = \
 	lib/configuration.h \
 	lib/configuration_current.c \
 	lib/configuration_private.h \
+	lib/deliverer.c \
+	lib/deliverer.h \
 	lib/doorbell.c \
 	lib/doorbell.h \
 	lib/folder.c \

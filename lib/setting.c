@@ -1,5 +1,6 @@
 #include "config.h"
 #include "setting.h"
+#include "address.h"
 #include "job.h"
 #include "log.h"
 
@@ -166,6 +167,18 @@ static enum outcome check_base(const char *text, struct error *error)
     return OK;
 }
 
+static enum outcome check_target(const char *text, struct error *error)
+{
+    bool is_web = strncmp(text, "https://", 8) == 0 || strncmp(text, "http://", 7) == 0;
+    if (text[0] == '\0' || (!is_web && job_function_name_is_valid(text)))
+        return OK;
+    if (!is_web || strchr("/?#", strstr(text, "://")[3]) != NULL || strpbrk(text, " \t\"<>\\^`{|}") != NULL)
+        return error_set(error, INVALID, "must be an https URL or a function's name");
+    if (strlen(text) >= JOB_URL_SIZE)
+        return error_set(error, INVALID, "is longer than %d characters", JOB_URL_SIZE - 1);
+    return OK;
+}
+
 enum outcome setting_check_text(enum setting_kind kind, const char *text, struct error *error)
 {
     switch (kind) {
@@ -180,6 +193,10 @@ enum outcome setting_check_text(enum setting_kind kind, const char *text, struct
                                "must be a function's name: up to 64 letters, digits, - and _");
     case SETTING_BASE:
         return check_base(text, error);
+    case SETTING_NETWORKS:
+        return address_list_check(text, error);
+    case SETTING_TARGET:
+        return check_target(text, error);
     default:
         return OK;
     }

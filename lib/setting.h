@@ -26,6 +26,8 @@ enum setting_kind {
     SETTING_OPTIONAL_PATH, /* or nothing */
     SETTING_SEARCH_PATH,   /* absolute folders, ':' between them */
     SETTING_FUNCTION,      /* a function's name */
+    SETTING_NETWORKS,      /* nothing, or addresses and networks (address.h) */
+    SETTING_TARGET,        /* nothing, an http(s) URL, or a function's name */
     SETTING_BASE,          /* nothing, /path, or http(s)://host/path; no '/' at its end */
 };
 

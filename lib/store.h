@@ -202,6 +202,49 @@ bool store_ring_work(struct store *store);
  * and _log_append do it themselves. */
 void store_ring_job(struct store *store, const struct job_id *id);
 
+/* ---- callbacks and destinations ---- */
+
+/* Who is told that a job has ended. Made in the transaction that ends it, so that no end goes untold. */
+enum store_target { TARGET_CALLBACK = 1, TARGET_DESTINATION };
+#define STORE_TARGETS 2
+enum store_delivery_state { DELIVERY_WAITS = 1, DELIVERY_DONE, DELIVERY_GIVEN_UP };
+struct store_delivery {
+    struct job_id job;
+    enum store_target target;
+    enum store_delivery_state state;
+    uint32_t tries;
+    int64_t due_ms;      /* of the next try; of the end of the lease while one is under way */
+    int64_t ended_ms;    /* 0 while it waits */
+    int32_t http_status; /* of the last try; 0 = no answer */
+    char words[256];     /* why the last try did not do it; empty when it did */
+};
+#define STORE_DELIVERY_NAME_SIZE (JOB_ID_TEXT_SIZE + 12)
+/* "0199…-callback": the same at every try, used as webhook-id. Returns name. */
+char *store_delivery_name(const struct store_delivery *delivery, char *name);
+const char *
+store_delivery_state_name(enum store_delivery_state state); /* "WAITING", "DELIVERED", "GIVEN_UP" */
+const char *store_target_name(enum store_target target);    /* "callback", "destination" */
+
+/* Those of one job: up to STORE_TARGETS are written to `deliveries`. */
+enum outcome store_deliveries(struct store *store, const struct job_id *id, int64_t deadline_ms,
+                              struct store_delivery *deliveries, size_t *count, struct error *error);
+/* When the first one is due, 0 = none waits. */
+enum outcome store_next_delivery(struct store *store, int64_t deadline_ms, int64_t *next_ms,
+                                 struct error *error);
+/* Takes the one that is due longest, for `lease_ms`: after that another one may take it. NOTFOUND: none is due until
+ * *next_ms (0 = until rung). delivery->tries counts this one already. */
+enum outcome store_claim_delivery(struct store *store, int64_t now_ms, int64_t lease_ms, int64_t deadline_ms,
+                                  struct job *job, struct store_delivery *delivery, int64_t *next_ms,
+                                  struct store_ticket *ticket, struct error *error);
+/* What came of a claimed one: state, due_ms, ended_ms, http_status and words are taken. CONFLICT: somebody else has it by
+ * now, or the job is gone. */
+enum outcome store_finish_delivery(struct store *store, const struct store_delivery *delivery,
+                                   int64_t deadline_ms, struct store_ticket *ticket, struct error *error);
+/* The sleep of the deliverer, as store_work_seen, store_wait_work and store_ring_work. */
+uint32_t store_delivery_seen(struct store *store);
+void store_wait_delivery(struct store *store, uint32_t seen, int64_t deadline_ms);
+void store_ring_delivery(struct store *store);
+
 /* ---- health ---- */
 
 struct store_health {

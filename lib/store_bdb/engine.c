@@ -42,6 +42,8 @@ static const struct {
     [TABLE_IDEMPOTENCY] = {"idempotency.db", DB_CHKSUM},
     [TABLE_EXPIRY] = {"expiry.db", DB_CHKSUM},
     [TABLE_GONE] = {"gone.db", DB_CHKSUM},
+    [TABLE_DELIVERIES] = {"deliveries.db", DB_CHKSUM},
+    [TABLE_DELIVERY_DUE] = {"delivery_due.db", DB_CHKSUM},
 };
 
 const char *engine_table_file(enum table name)

@@ -3,6 +3,7 @@
 
 #include "store_bdb/job_rows.h"
 
+#include "store_bdb/delivery_rows.h"
 #include "store_bdb/record.h"
 #include "store_bdb/table.h"
 
@@ -85,6 +86,8 @@ enum outcome job_rows_update(struct transaction *transaction, const struct job *
 
     if (outcome == OK)
         outcome = move_rows(transaction, &from, &to, error);
+    if (outcome == OK && job_has_deliveries(after) && !job_status_is_terminal(before->status))
+        outcome = delivery_rows_insert(transaction, after, error);
     if (outcome == OK)
         transaction_touches(transaction, &after->id);
     return outcome;
@@ -112,6 +115,8 @@ enum outcome job_rows_remove(struct transaction *transaction, const struct job *
 
     if (outcome == OK)
         outcome = table_delete_of_id(transaction, TABLE_ATTEMPTS, &job->id, error);
+    if (outcome == OK && job_has_deliveries(job))
+        outcome = delivery_rows_remove(transaction, &job->id, error);
     if (outcome == OK)
         outcome = move_rows(transaction, &rows, &none, error);
     if (outcome == OK)

@@ -174,6 +174,34 @@ bool key_split_listing(const struct key *key, char *function, enum job_status *s
     return true;
 }
 
+struct key key_of_delivery(const struct job_id *id, unsigned target)
+{
+    struct key key = key_of_id(id);
+
+    add_number(&key, target, 1);
+    return key;
+}
+
+struct key key_of_delivery_due(int64_t due_ms, const struct job_id *id, unsigned target)
+{
+    struct key key = {.size = 0};
+
+    add_time(&key, due_ms);
+    add(&key, id->bytes, JOB_ID_BYTES);
+    add_number(&key, target, 1);
+    return key;
+}
+
+bool key_split_delivery_due(const struct key *key, int64_t *due_ms, struct job_id *id, unsigned *target)
+{
+    if (key->size != 8 + JOB_ID_BYTES + 1)
+        return false;
+    *due_ms = (int64_t)number_at(key->bytes, 8);
+    memcpy(id->bytes, key->bytes + 8, JOB_ID_BYTES);
+    *target = key->bytes[8 + JOB_ID_BYTES];
+    return true;
+}
+
 struct key key_of_expiry(int64_t at_ms, enum expiry_kind kind, const void *name, size_t size)
 {
     struct key key = {.size = 0};

@@ -7,12 +7,15 @@
  *     JOBS, EVENTS, RESULTS, GONE   id
  *     ATTEMPTS                      id, number (4)
  *     LOGS                          id, offset of the first byte (8)
- *     DUE                           function NUL, due_ms (8), id          QUEUED jobs, in the order of
- * claiming RUNNING                       function NUL, id                      RUNNING jobs LISTING function
- * NUL, status (1), id          all jobs IDEMPOTENCY                   SHA-256 of caller NUL key (32) EXPIRY
- * time (8), kind (1), id or SHA-256     what is to be removed when
+ *     DUE                           function NUL, due_ms (8), id          QUEUED jobs, in the order of claiming
+ *     RUNNING                       function NUL, id                      RUNNING jobs
+ *     LISTING                       function NUL, status (1), id          all jobs
+ *     IDEMPOTENCY                   SHA-256 of caller NUL key (32)
+ *     DELIVERIES                    id, target (1)
+ *     DELIVERY_DUE                  due_ms (8), id, target (1)            deliveries that are still to be made
+ *     EXPIRY                        time (8), kind (1), id or SHA-256     what is to be removed when
  *
- * DUE, RUNNING, LISTING and EXPIRY have empty values: the key says it all. Times below zero do not occur
+ * DUE, RUNNING, LISTING, DELIVERY_DUE and EXPIRY have empty values: the key says it all. Times below zero do not occur
  * (they are stored as 0). Pure functions; thread-safe. */
 #ifndef JOBGATE_STORE_BDB_KEYS_H
 #define JOBGATE_STORE_BDB_KEYS_H
@@ -53,6 +56,11 @@ bool key_function(const struct key *key, char *function);
 bool key_split_due(const struct key *key, char *function, int64_t *due_ms, struct job_id *id);
 bool key_split_running(const struct key *key, char *function, struct job_id *id);
 bool key_split_listing(const struct key *key, char *function, enum job_status *status, struct job_id *id);
+
+/* `target` is an enum store_target. */
+struct key key_of_delivery(const struct job_id *id, unsigned target);
+struct key key_of_delivery_due(int64_t due_ms, const struct job_id *id, unsigned target);
+bool key_split_delivery_due(const struct key *key, int64_t *due_ms, struct job_id *id, unsigned *target);
 
 enum expiry_kind { EXPIRY_JOB = 1, EXPIRY_GONE, EXPIRY_IDEMPOTENCY };
 struct key key_of_expiry(int64_t at_ms, enum expiry_kind kind, const void *name, size_t size);

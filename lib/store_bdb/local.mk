@@ -1,5 +1,8 @@
 # The Berkeley DB store: the only place that includes db.h.
 lib_libjobgate_a_SOURCES += \
+	lib/store_bdb/delivery_load.c \
+	lib/store_bdb/delivery_rows.h \
+	lib/store_bdb/delivery_save.c \
 	lib/store_bdb/due_turns.c \
 	lib/store_bdb/due_turns.h \
 	lib/store_bdb/engine.c \
@@ -30,6 +33,7 @@ lib_libjobgate_a_SOURCES += \
 	lib/store_bdb/store_cancel.c \
 	lib/store_bdb/store_claim.c \
 	lib/store_bdb/store_count.c \
+	lib/store_bdb/store_delivery.c \
 	lib/store_bdb/store_due.c \
 	lib/store_bdb/store_expire.c \
 	lib/store_bdb/store_finish.c \

@@ -11,6 +11,7 @@
 #define ATTEMPT_VERSION     1
 #define IDEMPOTENCY_VERSION 1
 #define GONE_VERSION        1
+#define DELIVERY_VERSION    1
 
 enum job_flag {
     FLAG_WAITS_FOR_RETRY = 1,
@@ -18,7 +19,8 @@ enum job_flag {
     FLAG_RETRY_OF = 4,
     FLAG_RAW_EVENT = 8,
     FLAG_PURGED = 16,
-    FLAGS_ALL = 31,
+    FLAG_DESTINATION = 32,
+    FLAGS_ALL = 63,
 };
 
 /* ---- writing ---- */
@@ -145,7 +147,8 @@ static unsigned job_flags(const struct job *job)
 {
     return (job->waits_for_retry ? FLAG_WAITS_FOR_RETRY : 0U) |
            (job->cancel_requested ? FLAG_CANCEL_REQUESTED : 0U) | (job->has_retry_of ? FLAG_RETRY_OF : 0U) |
-           (job->raw_event ? FLAG_RAW_EVENT : 0U) | (job->purged ? FLAG_PURGED : 0U);
+           (job->raw_event ? FLAG_RAW_EVENT : 0U) | (job->purged ? FLAG_PURGED : 0U) |
+           (job->destination[0] != '\0' ? FLAG_DESTINATION : 0U);
 }
 
 size_t record_put_job(const struct job *job, uint8_t *bytes)
@@ -183,10 +186,13 @@ size_t record_put_job(const struct job *job, uint8_t *bytes)
     at = put_text(at, job->traceparent);
     if (job->has_retry_of)
         at = put_bytes(at, job->retry_of.bytes, JOB_ID_BYTES);
+    if (job->destination[0] != '\0')
+        at = put_text(at, job->destination);
     return (size_t)(at - bytes);
 }
 
-static void get_job_head(struct reader *reader, struct job *job)
+/* True: the record ends with a destination. */
+static bool get_job_head(struct reader *reader, struct job *job)
 {
     uint8_t head[2];
     unsigned flags;
@@ -201,6 +207,7 @@ static void get_job_head(struct reader *reader, struct job *job)
     job->has_retry_of = (flags & FLAG_RETRY_OF) != 0;
     job->raw_event = (flags & FLAG_RAW_EVENT) != 0;
     job->purged = (flags & FLAG_PURGED) != 0;
+    return (flags & FLAG_DESTINATION) != 0;
 }
 
 static void get_job_numbers(struct reader *reader, struct job *job)
@@ -246,9 +253,14 @@ bool record_get_job(const uint8_t *bytes, size_t size, const struct job_id *id, 
     struct reader reader = open_record(bytes, size, JOB_VERSION);
 
     job->id = *id;
-    get_job_head(&reader, job);
+    bool has_destination = get_job_head(&reader, job);
     get_job_numbers(&reader, job);
     get_job_texts(&reader, job);
+    job->destination[0] = '\0';
+    if (has_destination)
+        get_text(&reader, job->destination, sizeof job->destination);
+    if (has_destination && job->destination[0] == '\0')
+        reader.wrong = true;
     return is_whole(&reader);
 }
 
@@ -328,5 +340,40 @@ bool record_get_gone(const uint8_t *bytes, size_t size, int64_t *forget_ms)
     struct reader reader = open_record(bytes, size, GONE_VERSION);
 
     *forget_ms = get_signed(&reader);
+    return is_whole(&reader);
+}
+
+/* ---- delivery ---- */
+
+size_t record_put_delivery(const struct store_delivery *delivery, uint8_t *bytes)
+{
+    uint8_t *at = bytes;
+
+    *at++ = DELIVERY_VERSION;
+    *at++ = (uint8_t)delivery->state;
+    at = put_unsigned(at, delivery->tries);
+    at = put_signed(at, delivery->due_ms);
+    at = put_signed(at, delivery->ended_ms);
+    at = put_signed(at, delivery->http_status);
+    at = put_text(at, delivery->words);
+    return (size_t)(at - bytes);
+}
+
+bool record_get_delivery(const uint8_t *bytes, size_t size, const struct job_id *id, enum store_target target,
+                         struct store_delivery *delivery)
+{
+    struct reader reader = open_record(bytes, size, DELIVERY_VERSION);
+    uint8_t state;
+
+    *delivery = (struct store_delivery){.job = *id, .target = target};
+    get_bytes(&reader, &state, 1);
+    if (state < DELIVERY_WAITS || state > DELIVERY_GIVEN_UP)
+        reader.wrong = true;
+    delivery->state = (enum store_delivery_state)state;
+    delivery->tries = (uint32_t)get_at_most(&reader, UINT32_MAX);
+    delivery->due_ms = get_signed(&reader);
+    delivery->ended_ms = get_signed(&reader);
+    delivery->http_status = get_signed_32(&reader);
+    get_text(&reader, delivery->words, sizeof delivery->words);
     return is_whole(&reader);
 }

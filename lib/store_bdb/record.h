@@ -12,16 +12,18 @@
 #define JOBGATE_STORE_BDB_RECORD_H
 
 #include "job.h"
+#include "store.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 /* Enough for the longest record of each kind. */
-#define RECORD_JOB_MAX         3328
+#define RECORD_JOB_MAX         4352
 #define RECORD_ATTEMPT_MAX     1280
 #define RECORD_IDEMPOTENCY_MAX 80
 #define RECORD_GONE_MAX        16
+#define RECORD_DELIVERY_MAX    320
 
 #define RECORD_FINGERPRINT_BYTES 32
 
@@ -46,5 +48,10 @@ bool record_get_idempotency(const uint8_t *bytes, size_t size, struct record_ide
 /* The id of a job that has expired is remembered until then. */
 size_t record_put_gone(int64_t forget_ms, uint8_t *bytes);
 bool record_get_gone(const uint8_t *bytes, size_t size, int64_t *forget_ms);
+
+/* `id` and `target` are the record's key. */
+size_t record_put_delivery(const struct store_delivery *delivery, uint8_t *bytes);
+bool record_get_delivery(const uint8_t *bytes, size_t size, const struct job_id *id, enum store_target target,
+                         struct store_delivery *delivery);
 
 #endif
