@@ -140,7 +140,8 @@ const char *member(const char *name)
         fail_msg("no member %s in %s", name, answer.body);
     bool is_string = json_object_is_type(value, json_type_string);
     return is_string ? json_object_get_string(value)
-                     : json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+                     : json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN |
+                                                                 JSON_C_TO_STRING_NOSLASHESCAPE);
 }
 
 void assert_problem(const struct answer *problem, int status)
