@@ -1,9 +1,9 @@
 /* The only place that knows libfcgi.
  *
- * Its ways (measured, 2.4.2): a request belongs to its FCGX_Request and not to a thread, so another thread
- * may finish it. FD_SET is used on descriptors, so none may reach 1024. FCGX_Finish_r waits for the server to
- * close the connection unless LIBFCGI_OS_CLOSE_POLL_TIMEOUT says 0; without that wait, all of the request
- * must have been read before the connection is closed, else the server sees a reset instead of the answer.
+ * Its ways (measured, 2.4.2): a request belongs to its FCGX_Request and not to a thread, so another thread may finish
+ * it. FD_SET is used on descriptors, so none may reach 1024. FCGX_Finish_r shuts the connection down and waits for the
+ * server to close its side, a change of threads for each request; FCGX_Detach leaves a plain close. That is right once
+ * all of the request was read, and only then: a close with something unread is a reset, which may overtake the answer.
  * Accepted sockets are not CLOEXEC: launch.h closes them in its child. */
 #include "config.h"
 #include "transport.h"
@@ -57,7 +57,6 @@ struct connection {
 
 bool transport_is_fastcgi(void)
 {
-    setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "0", 0);
     return !FCGX_IsCGI();
 }
 
@@ -150,6 +149,8 @@ static void finish(struct connection *connection)
         if (response_has_body(response, connection->exchange.request.method) && response->body.length > 0)
             FCGX_PutStr(response->body.data, (int)response->body.length, connection->fcgi.out);
     }
+    if (connection->body_has_ended)
+        FCGX_Detach(&connection->fcgi);
     FCGX_Finish_r(&connection->fcgi);
     /* A connection that the server would like to keep is closed as well: reading from it would hold an
      * accepting thread. */
