@@ -11,7 +11,7 @@
 
 /* Measured on two cores: with more, each request wakes another thread; with fewer, one slow store call holds
  * up all. */
-#define ACTIVE_MAX  4
+#define ACTIVE_MAX  2
 #define STACK_SIZE  (512 * 1024)
 #define NUDGE_MS    20
 #define POOL_SIGNAL SIGUSR2

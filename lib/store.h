@@ -147,6 +147,23 @@ enum outcome store_queue_place(struct store *store, const struct job *job,
                                struct store_queue_place *place, struct error *error);
 const char *store_wait_reason_name(enum store_wait_reason reason); /* "delay", "retry", "concurrency", … */
 
+/* A job with all that its document tells, read in one go: what is told fits together, and costs one visit to the store
+ * instead of four. The result is read when it has at most result_most bytes. What is NOTFOUND of the parts is left out.
+ * OK: give back with store_view_free. NOTFOUND, GONE. */
+struct store_view {
+    struct job job;
+    struct job_attempt *attempts; /* oldest first, the newest STORE_ATTEMPTS_KEPT */
+    size_t attempt_count;
+    struct buffer result;
+    bool has_result;
+    struct store_queue_place place; /* QUEUED only */
+    bool has_place;
+};
+enum outcome store_view(struct store *store, const struct job_id *id,
+                        const struct configuration *configuration, size_t result_most, int64_t deadline_ms,
+                        struct store_view *view, struct error *error);
+void store_view_free(struct store_view *view); /* repeatable */
+
 /* Whether something is due for a worker at now_ms, and when the next thing is (0 = nothing waits). Paused functions
  * and functions at their limit do not count. */
 enum outcome store_next_due(struct store *store, const struct configuration *configuration, int64_t now_ms,

@@ -40,7 +40,9 @@ lib_libjobgate_a_SOURCES += \
 	lib/store_bdb/store_list.c \
 	lib/store_bdb/store_log.c \
 	lib/store_bdb/store_open.c \
+	lib/store_bdb/read_parts.h \
 	lib/store_bdb/store_read.c \
+	lib/store_bdb/store_view.c \
 	lib/store_bdb/store_submit.c \
 	lib/store_bdb/table.c \
 	lib/store_bdb/table.h \

@@ -4,6 +4,7 @@
 #include "store_bdb/store_bdb.h"
 
 #include "store_bdb/due_turns.h"
+#include "store_bdb/read_parts.h"
 
 struct next_due {
     const struct configuration *configuration;
@@ -117,12 +118,24 @@ static enum outcome find_reason(struct transaction *transaction, struct queue_pl
     return outcome;
 }
 
+enum outcome read_place(struct transaction *transaction, const struct job *job,
+                        const struct configuration *configuration, int64_t now_ms,
+                        struct store_queue_place *place, struct error *error)
+{
+    struct queue_place call = {.job = job, .configuration = configuration, .now_ms = now_ms};
+    enum outcome outcome = find_position(transaction, job, &call.place.position, error);
+
+    if (outcome == OK)
+        outcome = find_reason(transaction, &call, error);
+    *place = call.place;
+    return outcome;
+}
+
 static enum outcome find_place(struct transaction *transaction, void *context, struct error *error)
 {
     struct queue_place *call = context;
-    enum outcome outcome = find_position(transaction, call->job, &call->place.position, error);
 
-    return outcome == OK ? find_reason(transaction, call, error) : outcome;
+    return read_place(transaction, call->job, call->configuration, call->now_ms, &call->place, error);
 }
 
 enum outcome store_queue_place(struct store *store, const struct job *job,

@@ -5,6 +5,7 @@
 #include "store_bdb/store_bdb.h"
 
 #include "store_bdb/job_rows.h"
+#include "store_bdb/read_parts.h"
 #include "store_bdb/record.h"
 #include "store_bdb/table.h"
 
@@ -111,31 +112,38 @@ struct attempts {
     size_t count;
 };
 
-static enum outcome get_attempts(struct transaction *transaction, void *context, struct error *error)
+enum outcome read_attempts(struct transaction *transaction, const struct job_id *id,
+                           struct job_attempt *attempts, size_t most, size_t *count, struct error *error)
 {
-    struct attempts *call = context;
     uint8_t bytes[RECORD_ATTEMPT_MAX];
-    struct key from = key_of_id(call->get.id);
+    struct key from = key_of_id(id);
     struct walk walk;
     struct key key;
-    enum outcome outcome = get_job(transaction, &call->get, error);
+    enum outcome outcome = walk_open(&walk, transaction, TABLE_ATTEMPTS, error);
 
-    call->count = 0;
-    if (outcome != OK)
-        return outcome;
-    outcome = walk_open(&walk, transaction, TABLE_ATTEMPTS, error);
+    *count = 0;
     walk.value = bytes;
     walk.capacity = sizeof bytes;
     if (outcome == OK)
         outcome = walk_seek(&walk, &from, &key, error);
-    while (outcome == OK && key_is_of_id(&key, call->get.id) && call->count < STORE_ATTEMPTS_KEPT) {
-        if (!record_get_attempt(bytes, walk.size, &call->attempts[call->count++]))
+    while (outcome == OK && key_is_of_id(&key, id) && *count < most) {
+        if (!record_get_attempt(bytes, walk.size, &attempts[(*count)++]))
             outcome = error_set(error, IO, "the record of an attempt is damaged or of a newer version");
         else
             outcome = walk_next(&walk, &key, error);
     }
     walk_close(&walk);
     return outcome == NOTFOUND ? OK : outcome;
+}
+
+static enum outcome get_attempts(struct transaction *transaction, void *context, struct error *error)
+{
+    struct attempts *call = context;
+    enum outcome outcome = get_job(transaction, &call->get, error);
+
+    if (outcome != OK)
+        return outcome;
+    return read_attempts(transaction, call->get.id, call->attempts, STORE_ATTEMPTS_KEPT, &call->count, error);
 }
 
 enum outcome store_attempts(struct store *store, const struct job_id *id, int64_t deadline_ms,

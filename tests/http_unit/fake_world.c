@@ -430,6 +430,34 @@ enum outcome store_attempts(struct store *store, const struct job_id *id, int64_
     return OK;
 }
 
+enum outcome store_view(struct store *store, const struct job_id *id,
+                        const struct configuration *configuration, size_t result_most, int64_t deadline_ms,
+                        struct store_view *view, struct error *error)
+{
+    enum outcome outcome = enter("store_view", error);
+    struct fake_record *record = find(id);
+    *view = (struct store_view){.attempts = NULL};
+    if (outcome != OK || record == NULL)
+        return outcome != OK ? outcome : NOTFOUND;
+    view->job = record->job;
+    if (record->job.attempts > 0)
+        store_attempts(store, id, deadline_ms, &view->attempts, &view->attempt_count, error);
+    view->has_result =
+        record->job.result_type[0] != '\0' && !record->job.purged && record->job.result_size <= result_most;
+    if (view->has_result)
+        buffer_append(&view->result, record->result.data, record->result.length);
+    view->has_place = record->job.status == JOB_QUEUED;
+    view->place = (struct store_queue_place){3, WAITS_CONCURRENCY};
+    return OK;
+}
+
+void store_view_free(struct store_view *view)
+{
+    free(view->attempts);
+    view->attempts = NULL;
+    buffer_free(&view->result);
+}
+
 enum outcome store_wait(struct store *store, const struct job_id *id, uint64_t revision, int64_t deadline_ms,
                         struct job *job, struct error *error)
 {
@@ -487,14 +515,6 @@ enum outcome store_count(struct store *store, int64_t deadline_ms, struct store_
     (*counts)[1].jobs[JOB_FAILED] = 1;
     *count = 2;
     return OK;
-}
-
-enum outcome store_queue_place(struct store *store, const struct job *job,
-                               const struct configuration *configuration, int64_t now_ms, int64_t deadline_ms,
-                               struct store_queue_place *place, struct error *error)
-{
-    *place = (struct store_queue_place){3, WAITS_CONCURRENCY};
-    return enter("store_queue_place", error);
 }
 
 const char *store_wait_reason_name(enum store_wait_reason reason)
