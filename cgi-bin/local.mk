@@ -1,4 +1,5 @@
 # The HTTP side: two programs out of one library. What only one of them links stands in a file of its own.
+pkglibexec_PROGRAMS += cgi-bin/jobgate-submit cgi-bin/jobgate-status
 noinst_LIBRARIES += cgi-bin/libjobgatehttp.a
 
 cgi_bin_libjobgatehttp_a_SOURCES = \
@@ -40,4 +41,7 @@ cgi_bin_libjobgatehttp_a_SOURCES = \
 	cgi-bin/transport_cgi.c \
 	cgi-bin/transport_fastcgi.c
 
-EXTRA_DIST += cgi-bin/status_main.c cgi-bin/submit_main.c
+cgi_bin_jobgate_submit_SOURCES = cgi-bin/submit_main.c
+cgi_bin_jobgate_submit_LDADD = cgi-bin/libjobgatehttp.a $(JOBGATE_LIBS) $(FCGI_LIBS)
+cgi_bin_jobgate_status_SOURCES = cgi-bin/status_main.c
+cgi_bin_jobgate_status_LDADD = cgi-bin/libjobgatehttp.a $(JOBGATE_LIBS) $(FCGI_LIBS)
