@@ -492,7 +492,7 @@ static void resolve_section(struct loaded *loaded, struct section *section)
     for (size_t i = 0; i < KEY_COUNT; i++) {
         if (keys[i].scope == FUNCTION && keys[i].fallback != NULL && section->key_lines[i] == 0)
             memcpy(target_of(loaded, section, &keys[i]), target_of(loaded, &loaded->defaults, &keys[i]),
-                   sizeof(int64_t));
+                   setting_is_text(keys[i].kind) ? sizeof(const char *) : sizeof(int64_t));
     }
     resolve_retention(&loaded->defaults, section);
 }
@@ -620,8 +620,10 @@ const struct function_settings *configuration_function(const struct configuratio
 
 /* ---- as text ---- */
 
+/* " = value" */
 static void print_text(const char *value, struct buffer *out)
 {
+    buffer_append_text(out, value[0] != '\0' ? " = " : " =");
     static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./:-+,@%~";
     if (strspn(value, plain) == strlen(value)) {
         buffer_append_text(out, value);
@@ -638,11 +640,13 @@ static void print_text(const char *value, struct buffer *out)
 
 static void print_value(const struct key *key, const char *base, struct buffer *out)
 {
-    buffer_printf(out, "%s = ", key->name);
-    if (setting_is_text(key->kind))
+    buffer_append_text(out, key->name);
+    if (setting_is_text(key->kind)) {
         print_text(*(const char *const *)(const void *)(base + key->offset), out);
-    else
+    } else {
+        buffer_append_text(out, " = ");
         setting_print_number(key->kind, *(const int64_t *)(const void *)(base + key->offset), out);
+    }
     buffer_append_text(out, "\n");
 }
 
@@ -656,7 +660,6 @@ static void print_section(const struct section *section, struct buffer *out)
         const char *value = strchr(*variable, '=') + 1;
         buffer_append_text(out, "env.");
         buffer_append(out, *variable, (size_t)(value - 1 - *variable));
-        buffer_append_text(out, " = ");
         print_text(value, out);
         buffer_append_text(out, "\n");
     }
@@ -698,9 +701,10 @@ void configuration_template(struct buffer *out)
         if (keys[i].help[0] != '\0')
             buffer_append_text(out, "\n");
         print_comment(is_heading ? "##" : "#", keys[i].help, out);
-        if (!is_heading)
-            buffer_printf(out, "#%s = %s\n", keys[i].name,
-                          keys[i].fallback != NULL ? keys[i].fallback : "7d");
+        if (is_heading)
+            continue;
+        const char *value = keys[i].fallback != NULL ? keys[i].fallback : "7d";
+        buffer_printf(out, "#%s =%s%s\n", keys[i].name, value[0] != '\0' ? " " : "", value);
     }
     print_comment("\n#", "A variable that the functions find in their environment, once for each.", out);
     buffer_append_text(out, "#env.GREETING = hello\n");

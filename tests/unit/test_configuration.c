@@ -355,12 +355,14 @@ static void template_has_every_key_and_changes_nothing(void **state)
     char *expected = dumped(defaults);
     char *dump = dumped(from_template);
     assert_string_equal(dump, expected);
+    assert_null(strstr(dump, " \n"));
+    assert_null(strstr(text.data, " \n"));
     for (char *line = strtok(expected, "\n"); line != NULL; line = strtok(NULL, "\n")) {
         char key[80];
         if (sscanf(line, "%40[a-z_]", key + 1) != 1)
             continue;
         key[0] = '#';
-        strcat(key, " = ");
+        strcat(key, " =");
         if (strstr(text.data, key) == NULL)
             fail_msg("%s is missing in the template", key);
     }
