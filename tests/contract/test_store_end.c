@@ -124,6 +124,7 @@ static void a_purge_erases_the_content_and_keeps_the_record(void **state)
         NOTFOUND);
     assert_int_equal(bytes.length, 0);
     assert_int_equal(purge(fixture, &job.id, &job), OK); /* again: nothing to do */
+    buffer_free(&bytes);
     fixture_close(fixture);
 }
 
@@ -179,6 +180,7 @@ static void an_expired_job_is_gone_and_later_forgotten(void **state)
     assert_int_equal(expire(fixture, T0 + 200000, 100), 1);
     assert_int_equal(fixture_look(fixture, &job.id), NOTFOUND);
     assert_int_equal(expire(fixture, T0 + 10000000, 100), 0); /* nothing of it is left */
+    buffer_free(&bytes);
     fixture_close(fixture);
 }
 
