@@ -18,6 +18,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* GCC 12's thread sanitizer does not see pthread_mutex_clocklock. */
+#ifdef __SANITIZE_THREAD__
+#include <sanitizer/tsan_interface.h>
+#define TELL_SANITIZER_LOCKED(mutex)                                                                         \
+    (__tsan_mutex_pre_lock((mutex), 0), __tsan_mutex_post_lock((mutex), 0, 0))
+#else
+#define TELL_SANITIZER_LOCKED(mutex) ((void)(mutex))
+#endif
+
 #define MAGIC  UINT64_C(0x657461672d626f6a) /* "job-gate" */
 #define LAYOUT 1
 
@@ -289,8 +298,10 @@ static enum outcome lock_threads(struct gate *gate, int64_t deadline_ms, struct 
     for (;;) {
         int64_t slice = clock_deadline(THREAD_WAIT_MS);
         struct timespec until = absolute(slice < deadline_ms ? slice : deadline_ms);
-        if (pthread_mutex_clocklock(&gate->threads, CLOCK_MONOTONIC, &until) == 0)
+        if (pthread_mutex_clocklock(&gate->threads, CLOCK_MONOTONIC, &until) == 0) {
+            TELL_SANITIZER_LOCKED(&gate->threads);
             return OK;
+        }
         watch_holder(gate, &watch);
         if (clock_left(deadline_ms) == 0)
             return busy(gate, error);
