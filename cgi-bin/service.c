@@ -190,6 +190,12 @@ void service_nudge(struct service *service)
     configuration_release(configuration);
 }
 
+bool service_wants_restart(struct service *service)
+{
+    struct store *store = atomic_load(&service->store);
+    return store != NULL && store_wants_restart(store);
+}
+
 struct store *service_expire_is_due(struct service *service)
 {
     return is_time(&service->next_expire_ms, EXPIRE_EVERY_MS) ? atomic_load(&service->store) : NULL;

@@ -33,6 +33,8 @@ bool service_attach(struct service *service, struct exchange *exchange);
 void service_work_is_there(struct service *service, const struct configuration *configuration);
 /* Starts a worker when something is due and nobody seems to care; looks at most once a second. */
 void service_nudge(struct service *service);
+/* True when the process should end as soon as it is idle, and let the server start a new one. */
+bool service_wants_restart(struct service *service);
 /* Whether a worker could be started: its program is there, and the functions' folder. Words for the log. */
 enum outcome service_can_work(struct service *service, const struct configuration *configuration,
                               struct error *error);

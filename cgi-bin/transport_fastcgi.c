@@ -262,8 +262,11 @@ static void watch(struct server *server, const sigset_t *signals)
         int signal_number = sigtimedwait(signals, NULL, &period);
         if (signal_number == SIGTERM || signal_number == SIGINT || signal_number == SIGUSR1)
             return;
-        if (was_replaced(path, &started) && is_idle(server)) {
-            log_event(LOG_LEVEL_INFO, "upgraded", "file", path, NULL);
+        const char *why = was_replaced(path, &started)                          ? "program replaced"
+                          : service_wants_restart(server->application->service) ? "store recovered often"
+                                                                                : NULL;
+        if (why != NULL && is_idle(server)) {
+            log_event(LOG_LEVEL_INFO, "making_room", "reason", why, NULL);
             return;
         }
     }

@@ -270,6 +270,11 @@ void store_close(struct store *store)
 {
 }
 
+bool store_wants_restart(const struct store *store)
+{
+    return false;
+}
+
 enum outcome store_sync(struct store *store, struct store_ticket ticket, int64_t deadline_ms,
                         struct error *error)
 {
