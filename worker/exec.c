@@ -12,6 +12,7 @@
 #include "runner.h"
 #include "clock.h"
 #include "environment.h"
+#include "envelope.h"
 #include "limits.h"
 #include "spawn.h"
 
@@ -63,13 +64,11 @@ static bool write_all(int descriptor, const char *bytes, size_t length)
 static bool write_event(int descriptor, const struct attempt *attempt)
 {
     const struct buffer *event = attempt->event;
-    if (attempt->job->raw_event)
-        return write_all(descriptor, event->data, event->length);
-    char head[80], id[JOB_ID_TEXT_SIZE];
-    int length =
-        snprintf(head, sizeof head, "{\"jobId\":\"%s\",\"body\":", job_id_format(&attempt->job->id, id));
-    return write_all(descriptor, head, (size_t)length) && write_all(descriptor, event->data, event->length) &&
-           write_all(descriptor, "}", 1);
+    char head[ENVELOPE_HEAD_SIZE];
+    const char *tail = envelope_tail(attempt->job);
+    envelope_head(attempt->job, head);
+    return write_all(descriptor, head, strlen(head)) && write_all(descriptor, event->data, event->length) &&
+           write_all(descriptor, tail, strlen(tail));
 }
 
 /* -1: errno. */

@@ -6,6 +6,8 @@ worker_libworker_a_SOURCES = \
 	worker/capture.h \
 	worker/environment.c \
 	worker/environment.h \
+	worker/envelope.c \
+	worker/envelope.h \
 	worker/exec.c \
 	worker/limits.c \
 	worker/limits.h \
@@ -16,3 +18,16 @@ worker_libworker_a_SOURCES = \
 	worker/signals.h \
 	worker/strays.c \
 	worker/strays.h
+
+# Callbacks have a program of their own: the only one that talks to the network, and that links libcurl.
+pkglibexec_PROGRAMS += worker/jobgate-deliver
+worker_jobgate_deliver_SOURCES = \
+	worker/courier.c \
+	worker/courier.h \
+	worker/deliverer.c \
+	worker/destination.c \
+	worker/destination.h \
+	worker/webhook.c \
+	worker/webhook.h
+worker_jobgate_deliver_CFLAGS = $(AM_CFLAGS) $(CURL_CFLAGS)
+worker_jobgate_deliver_LDADD = worker/libworker.a $(JOBGATE_LIBS) $(CURL_LIBS)

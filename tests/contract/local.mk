@@ -20,3 +20,6 @@ tests_contract_test_store_submit_LDADD = $(TEST_LIBS)
 cmocka_tests += tests/contract/test_store_wake
 tests_contract_test_store_wake_SOURCES = tests/contract/test_store_wake.c tests/contract/fixture.c tests/contract/fixture.h
 tests_contract_test_store_wake_LDADD = $(TEST_LIBS)
+cmocka_tests += tests/contract/test_store_delivery
+tests_contract_test_store_delivery_SOURCES = tests/contract/test_store_delivery.c tests/contract/fixture.c tests/contract/fixture.h
+tests_contract_test_store_delivery_LDADD = $(TEST_LIBS)

@@ -60,3 +60,6 @@ cmocka_tests += tests/unit/test_throttle
 tests_unit_test_throttle_LDADD = $(TEST_LIBS)
 cmocka_tests += tests/unit/test_setting
 tests_unit_test_setting_LDADD = $(TEST_LIBS)
+cmocka_tests += tests/unit/test_webhook
+tests_unit_test_webhook_SOURCES = tests/unit/test_webhook.c worker/webhook.c worker/webhook.h
+tests_unit_test_webhook_LDADD = $(TEST_LIBS)
