@@ -8,4 +8,4 @@ EXTRA_DIST += tests/check tests/lint
 
 .PHONY: lint
 lint:
-	$(srcdir)/tests/lint $(srcdir)
+	CC='$(CC)' $(srcdir)/tests/lint $(srcdir) $(builddir)

@@ -94,7 +94,7 @@ static bool out_of_space(int result)
 static enum outcome open_recovered(struct gate *gate, const char *data_dir, int folder, struct space *space,
                                    struct engine **engine, struct error *error)
 {
-    bool has_log;
+    bool has_log = false;
     struct error words;
     int result = engine_open(data_dir, true, engine, &words);
     if (out_of_space(result) && space_drop_ballast(space)) {
@@ -128,7 +128,7 @@ enum outcome recovery_run(struct gate *gate, const char *data_dir, int folder, s
 {
     int64_t started = clock_monotonic_us();
     const char *why = gate_recovery_due(gate);
-    bool has_log;
+    bool has_log = false;
     uint64_t position;
     enum outcome outcome = check_library(gate, error);
     if (outcome == OK)
