@@ -24,6 +24,9 @@ EXTRA_DIST += \
 
 tests_bench_bare_fastcgi_LDADD = $(FCGI_LIBS)
 tests_bench_bdb_sync_LDADD = $(DB_LIBS)
+# Not -I: lib/spawn.h is another file than <spawn.h>.
+tests_bench_spawn_loops_CPPFLAGS = -iquote $(top_srcdir)/lib
+tests_bench_spawn_once_CPPFLAGS = -iquote $(top_srcdir)/lib
 tests_bench_store_cycle_LDADD = $(JOBGATE_LIBS)
 tests_bench_store_submit_LDADD = $(JOBGATE_LIBS)
 
