@@ -67,14 +67,21 @@ class Bench:
         self.rounds = rounds
         self.seconds = seconds
         self.job_id = None
+        self.unusable = None
         self.posts = []
         self.memory = {}
 
     def prepare(self):
         """Starts what the rows on HTTP need, once."""
+        if self.unusable:
+            raise self.unusable
         if self.job_id is None:
-            self.site.start()
-            self.job_id = self.site.start_bare()
+            try:
+                self.site.start()
+                self.job_id = self.site.start_bare()
+            except Broken as reason:
+                self.unusable = reason
+                raise
 
     def close(self, keep):
         self.site.close(keep)
