@@ -215,7 +215,7 @@ uint32_t store_work_seen(struct store *store);
 void store_wait_work(struct store *store, uint32_t seen, int64_t deadline_ms);
 /* Wakes one sleeping worker. False when none slept: start one if a slot is free (launch.h). */
 bool store_ring_work(struct store *store);
-/* The same for the sleepers on one job (long-polls, the worker that runs it). store_submit, _cancel, _finish, _progress
+/* The same for the sleepers on one job (long-polls, the worker that runs it). store_cancel, _finish, _progress
  * and _log_append do it themselves. */
 void store_ring_job(struct store *store, const struct job_id *id);
 

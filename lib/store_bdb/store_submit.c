@@ -194,6 +194,5 @@ enum outcome store_submit(struct store *store, const struct store_submission *su
         ticket->position = 0;
         return environment_read(store->environment, see_nothing, NULL, &job->id, deadline_ms, error);
     }
-    store_ring_job(store, &job->id);
     return OK;
 }
