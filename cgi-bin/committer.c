@@ -2,6 +2,7 @@
 #include "committer.h"
 
 #include "clock.h"
+#include "futex.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -9,10 +10,15 @@
 #define COMMITTER_THREADS 2
 #define PIECES_MAX        256 /* each holds a connection: beyond it, those who commit wait themselves */
 #define STACK_SIZE        (512 * 1024)
+#define SLEEP_S           60
 
+/* A condition variable would leave the lock marked as contended after each wake-up, and every hand-over would then be a
+ * system call: the threads sleep on a word of their own, and are woken only when one sleeps. */
 struct committer {
     pthread_mutex_t lock;
-    pthread_cond_t changed;
+    pthread_cond_t thread_has_ended;
+    _Atomic uint32_t rung;
+    unsigned asleep; /* or about to be: they compare `rung` with what it was under the lock */
     struct committer_piece *first, *last;
     unsigned pieces; /* handed over and not finished */
     bool syncing;    /* one at a time: what comes meanwhile goes into the next sync together */
@@ -22,13 +28,30 @@ struct committer {
     committer_finish *finish;
 };
 
+static void wake(struct committer *committer, int most)
+{
+    atomic_fetch_add(&committer->rung, 1);
+    futex_wake(&committer->rung, most);
+}
+
+/* Under the lock, which is let go meanwhile. */
+static void sleep_until_rung(struct committer *committer)
+{
+    uint32_t seen = atomic_load(&committer->rung);
+    committer->asleep++;
+    pthread_mutex_unlock(&committer->lock);
+    futex_sleep(&committer->rung, seen, (struct timespec){.tv_sec = SLEEP_S});
+    pthread_mutex_lock(&committer->lock);
+    committer->asleep--;
+}
+
 /* Under the lock. Waits for pieces and for its turn; NULL = the end. */
 static struct committer_piece *take_all(struct committer *committer)
 {
     while (committer->first == NULL || committer->syncing) {
         if (committer->first == NULL && committer->stopping)
             return NULL;
-        pthread_cond_wait(&committer->changed, &committer->lock);
+        sleep_until_rung(committer);
     }
     struct committer_piece *pieces = committer->first;
     committer->first = committer->last = NULL;
@@ -57,9 +80,10 @@ static void *run(void *argument)
 
         pthread_mutex_lock(&committer->lock);
         committer->syncing = false;
-        if (committer->first != NULL || committer->stopping)
-            pthread_cond_broadcast(&committer->changed);
+        bool wakes = committer->first != NULL && committer->asleep > 0;
         pthread_mutex_unlock(&committer->lock);
+        if (wakes)
+            wake(committer, 1);
 
         unsigned finished = 0;
         while (pieces != NULL) {
@@ -72,7 +96,7 @@ static void *run(void *argument)
         committer->pieces -= finished;
     }
     committer->alive--;
-    pthread_cond_broadcast(&committer->changed);
+    pthread_cond_broadcast(&committer->thread_has_ended);
     pthread_mutex_unlock(&committer->lock);
     return NULL;
 }
@@ -86,7 +110,7 @@ struct committer *committer_start(committer_finish *finish)
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_mutex_init(&committer->lock, NULL);
-    pthread_cond_init(&committer->changed, &monotonic);
+    pthread_cond_init(&committer->thread_has_ended, &monotonic);
     pthread_condattr_destroy(&monotonic);
     committer->finish = finish;
     return committer;
@@ -113,6 +137,8 @@ bool committer_hand_over(struct committer *committer, struct committer_piece *pi
 {
     pthread_mutex_lock(&committer->lock);
     bool taken = committer->pieces < PIECES_MAX && !committer->stopping && have_threads(committer);
+    /* For the first piece only; and who syncs just now looks for more when it is done. */
+    bool wakes = taken && committer->first == NULL && !committer->syncing && committer->asleep > 0;
     if (taken) {
         piece->next = NULL;
         if (committer->last != NULL)
@@ -121,10 +147,10 @@ bool committer_hand_over(struct committer *committer, struct committer_piece *pi
             committer->first = piece;
         committer->last = piece;
         committer->pieces++;
-        if (!committer->syncing)
-            pthread_cond_signal(&committer->changed);
     }
     pthread_mutex_unlock(&committer->lock);
+    if (wakes)
+        wake(committer, 1);
     return taken;
 }
 
@@ -134,9 +160,10 @@ bool committer_stop(struct committer *committer, int64_t deadline_ms)
         return true;
     pthread_mutex_lock(&committer->lock);
     committer->stopping = true;
-    pthread_cond_broadcast(&committer->changed);
+    wake(committer, FUTEX_EVERYBODY);
     struct timespec until = clock_timespec(deadline_ms);
-    while (committer->alive > 0 && pthread_cond_timedwait(&committer->changed, &committer->lock, &until) == 0)
+    while (committer->alive > 0 &&
+           pthread_cond_timedwait(&committer->thread_has_ended, &committer->lock, &until) == 0)
         continue;
     bool ended = committer->alive == 0;
     pthread_mutex_unlock(&committer->lock);
@@ -145,7 +172,7 @@ bool committer_stop(struct committer *committer, int64_t deadline_ms)
     for (unsigned i = 0; i < committer->started; i++)
         pthread_join(committer->threads[i], NULL);
     pthread_mutex_destroy(&committer->lock);
-    pthread_cond_destroy(&committer->changed);
+    pthread_cond_destroy(&committer->thread_has_ended);
     free(committer);
     return true;
 }

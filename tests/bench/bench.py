@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import shutil
+import signal
 import sys
 
 import picture
@@ -94,6 +95,8 @@ def main():
         if shutil.which(tool, path=os.environ.get("PATH", "") + ":/usr/sbin") is None:
             sys.exit(f"bench: {tool} is not installed")
     os.environ["PATH"] += ":/usr/sbin"
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit(1))  # by way of `finally`: nothing is left behind
     parent = disk_folder(options.dir)
     about = f"{options.rounds} rounds of {options.seconds} s, medians; {machine(parent)}"
     if options.large:
