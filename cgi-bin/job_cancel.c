@@ -2,6 +2,7 @@
 #include "config.h"
 #include "handlers.h"
 
+#include "deliverer.h"
 #include "job_document.h"
 #include "log.h"
 #include "preference.h"
@@ -42,6 +43,14 @@ static void purge(struct exchange *exchange)
     }
 }
 
+/* A queued job has ended with the cancel: whoever waits for its callback is to be told. */
+static void tell_others(struct exchange *exchange, const struct job *job)
+{
+    struct error error = {0};
+    if (job_has_deliveries(job) && deliverer_wake(exchange->configuration, exchange->store, &error) != OK)
+        exchange_log_failure(exchange, "deliverer_not_started", &error);
+}
+
 static void cancel(struct exchange *exchange, const char *reason)
 {
     struct error error = {0};
@@ -54,6 +63,7 @@ static void cancel(struct exchange *exchange, const char *reason)
     if (outcome == OK) {
         log_event(LOG_LEVEL_INFO, "cancel", "job", exchange->request_id, "reason", reason, "caller", caller,
                   NULL);
+        tell_others(exchange, &job);
         answer_job(exchange, job.status == JOB_CANCELLED ? 200 : 202, &job);
     } else if (outcome == CONFLICT) {
         answer_conflict(exchange, &job, "Job has ended", "The job had ended before it could be cancelled.");

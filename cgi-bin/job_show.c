@@ -40,6 +40,8 @@ static void answer(struct exchange *exchange, const struct store_view *view)
         .attempt_count = view->attempt_count,
         .place = view->has_place ? &view->place : NULL,
         .result = view->has_result ? &view->result : NULL,
+        .deliveries = view->deliveries,
+        .delivery_count = view->delivery_count,
     };
     etag_format(view->job.revision, view->has_place ? view->place.position : 0, etag);
     response_header(&exchange->response, "ETag", etag);

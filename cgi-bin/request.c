@@ -23,6 +23,7 @@ static const struct {
     {"HTTP_TRACEPARENT", HEADER_TRACEPARENT},
     {"HTTP_X_AMZ_INVOCATION_TYPE", HEADER_INVOCATION_TYPE},
     {"HTTP_X_AMZ_LOG_TYPE", HEADER_LOG_TYPE},
+    {"HTTP_X_CALLBACK_URL", HEADER_CALLBACK_URL},
 };
 
 /* What request_parse needs of the environment beside the headers. */

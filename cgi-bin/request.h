@@ -49,6 +49,7 @@ enum http_method {
     (64 << 20) /* a refused body is read away up to here, so that the answer gets through */
 
 enum request_header {
+    HEADER_CALLBACK_URL, /* X-Callback-Url */
     HEADER_CONTENT_TYPE,
     HEADER_IDEMPOTENCY_KEY,
     HEADER_IF_NONE_MATCH,

@@ -102,6 +102,23 @@ static bool take_delay(struct exchange *exchange, struct submission *submission)
     return true;
 }
 
+/* Where it leads is found out when the callback is made; here it only has to be a URL (RFC 3986) of the web. */
+static bool take_callback(struct exchange *exchange, struct submission *submission)
+{
+    const char *url = request_header(&exchange->request, HEADER_CALLBACK_URL);
+    submission->callback_url = url;
+    if (*url == '\0')
+        return true;
+    bool is_web = strncasecmp(url, "https://", 8) == 0 || strncasecmp(url, "http://", 7) == 0;
+    bool has_host = is_web && strchr("/?#@:", strstr(url, "://")[3]) == NULL;
+    if (!has_host || strlen(url) >= JOB_URL_SIZE)
+        return refuse(exchange, "X-Callback-Url is an https URL of at most 1024 characters");
+    for (const char *at = url; *at != '\0'; at++)
+        if (*at <= 0x20 || *at > 0x7e || strchr("\"<>\\^`{|}", *at) != NULL)
+            return refuse(exchange, "X-Callback-Url holds a character that has to be percent-encoded");
+    return true;
+}
+
 /* Idempotency-Key is a string of RFC 8941 ("…" with \" and \\); a bare word is taken as well, since so many
  * send it. */
 static bool take_key(struct exchange *exchange, struct submission *submission)
@@ -132,7 +149,8 @@ bool submission_take_wishes(struct exchange *exchange, struct submission *submis
     if (preference_read(&exchange->request, exchange->configuration->wait_max_ms, &submission->preference,
                         &error) != OK)
         return refuse(exchange, error.text);
-    return take_delay(exchange, submission) && take_key(exchange, submission);
+    return take_delay(exchange, submission) && take_callback(exchange, submission) &&
+           take_key(exchange, submission);
 }
 
 /* W3C Trace Context: 00-<32>-<16>-<2>, lower-case hexadecimal. Anything else is dropped, as that standard
@@ -167,20 +185,24 @@ static void describe_job(struct exchange *exchange, const struct submission *sub
         copy_text(job->traceparent, sizeof job->traceparent, traceparent);
     if (user != NULL && strlen(user) < sizeof job->caller && json_utf8_is_valid(user, strlen(user)))
         copy_text(job->caller, sizeof job->caller, user);
+    if (submission->callback_url != NULL)
+        copy_text(job->callback_url, sizeof job->callback_url, submission->callback_url);
     if (submission->retry_of != NULL) {
         job->has_retry_of = true;
         job->retry_of = *submission->retry_of;
     }
 }
 
-/* What makes two submissions the same one: function, delay, the job it repeats, and the event byte by byte.
- */
+/* What makes two submissions the same one: function, delay, callback, the job it repeats, and the event byte by
+ * byte. */
 static void make_fingerprint(const struct submission *submission, uint8_t fingerprint[32])
 {
     struct sha256_ctx hash;
     sha256_init(&hash);
     sha256_update(&hash, strlen(submission->function) + 1, (const uint8_t *)submission->function);
     sha256_update(&hash, sizeof submission->delay_ms, (const uint8_t *)&submission->delay_ms);
+    if (submission->callback_url != NULL)
+        sha256_update(&hash, strlen(submission->callback_url), (const uint8_t *)submission->callback_url);
     if (submission->retry_of != NULL)
         sha256_update(&hash, sizeof submission->retry_of->bytes, submission->retry_of->bytes);
     sha256_update(&hash, submission->event_size, submission->event);

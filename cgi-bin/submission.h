@@ -14,6 +14,7 @@ struct submission {
     size_t event_size;
     int64_t delay_ms;
     const struct job_id *retry_of; /* NULL = none */
+    const char *callback_url;      /* "" = nobody is told */
     char key[256];                 /* idempotency key, "" = none */
     struct preference preference;
 };
@@ -24,7 +25,7 @@ bool submission_check_type(struct exchange *exchange);
 bool submission_take_event(struct exchange *exchange, struct submission *submission);
 /* 404 when it is not installed. */
 bool submission_take_function(struct exchange *exchange, struct submission *submission, const char *name);
-/* ?delay=, Idempotency-Key or amz-sdk-invocation-id, Prefer. */
+/* ?delay=, X-Callback-Url, Idempotency-Key or amz-sdk-invocation-id, Prefer. */
 bool submission_take_wishes(struct exchange *exchange, struct submission *submission);
 
 /* Commits the job and sees to a worker. True: *job is the record and exchange->ticket its ticket. */

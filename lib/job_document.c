@@ -115,6 +115,36 @@ static void add_attempts(struct json_object *document, const struct job_attempt 
     json_add(document, "attemptDetails", list);
 }
 
+/* Before the end a callback is a wish; after it, a delivery with a state. */
+static void add_callbacks(struct json_object *document, const struct job *job,
+                          const struct store_delivery *deliveries, size_t count)
+{
+    if (!job_status_is_terminal(job->status))
+        json_add_text(document, "callbackUrl", job->callback_url);
+    if (count == 0)
+        return;
+    struct json_object *list = json_object_new_array();
+    for (size_t i = 0; list != NULL && i < count; i++) {
+        const struct store_delivery *delivery = &deliveries[i];
+        struct json_object *entry = json_object_new_object();
+        char name[STORE_DELIVERY_NAME_SIZE];
+        json_add_text(entry, "id", store_delivery_name(delivery, name));
+        json_add_text(entry, "kind", store_target_name(delivery->target));
+        json_add_text(entry, "target",
+                      delivery->target == TARGET_CALLBACK ? job->callback_url : job->destination);
+        json_add_text(entry, "status", store_delivery_state_name(delivery->state));
+        json_add_integer(entry, "tries", delivery->tries);
+        if (delivery->http_status != 0)
+            json_add_integer(entry, "httpStatus", delivery->http_status);
+        json_add_text(entry, "error", delivery->words);
+        json_add_time(entry, delivery->state == DELIVERY_WAITS ? "nextTryAt" : "endedAt",
+                      delivery->state == DELIVERY_WAITS ? delivery->due_ms : delivery->ended_ms);
+        if (json_object_array_add(list, entry) != 0)
+            json_object_put(entry);
+    }
+    json_add(document, "callbacks", list);
+}
+
 /* JSON as JSON, text as a string; anything else is for links.result alone. */
 static void add_result(struct json_object *document, const struct job *job, const struct buffer *result)
 {
@@ -201,6 +231,7 @@ struct json_object *job_document(const struct job *job, const struct job_documen
     else
         add_result(document, job, parts->result);
     add_attempts(document, parts->attempts, parts->attempt_count);
+    add_callbacks(document, job, parts->deliveries, parts->delivery_count);
     if (parts->base != NULL)
         add_links(document, job, parts->base);
     return document;

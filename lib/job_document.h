@@ -21,8 +21,10 @@ struct job_document_parts {
     const char *base;                   /* before "/job/<id>" in links; NULL = no links */
     const struct job_attempt *attempts; /* oldest first */
     size_t attempt_count;
-    const struct store_queue_place *place; /* NULL = not told; QUEUED only */
-    const struct buffer *result;           /* NULL = not in the document */
+    const struct store_queue_place *place;   /* NULL = not told; QUEUED only */
+    const struct buffer *result;             /* NULL = not in the document */
+    const struct store_delivery *deliveries; /* who is told of the end, and what came of it */
+    size_t delivery_count;
 };
 
 /* `parts` may be NULL. The caller owns the object; NULL when memory is short. */

@@ -45,6 +45,7 @@ lib_libjobgate_a_SOURCES = \
 	lib/spawn.c \
 	lib/spawn.h \
 	lib/store.h \
+	lib/store_names.c \
 	lib/throttle.c \
 	lib/throttle.h
 

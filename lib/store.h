@@ -147,6 +147,27 @@ enum outcome store_queue_place(struct store *store, const struct job *job,
                                struct store_queue_place *place, struct error *error);
 const char *store_wait_reason_name(enum store_wait_reason reason); /* "delay", "retry", "concurrency", … */
 
+/* Who is told that a job has ended. Made in the transaction that ends it, so that no end goes untold. */
+enum store_target { TARGET_CALLBACK = 1, TARGET_DESTINATION };
+#define STORE_TARGETS 2
+enum store_delivery_state { DELIVERY_WAITS = 1, DELIVERY_DONE, DELIVERY_GIVEN_UP };
+struct store_delivery {
+    struct job_id job;
+    enum store_target target;
+    enum store_delivery_state state;
+    uint32_t tries;
+    int64_t due_ms;      /* of the next try; of the end of the lease while one is under way */
+    int64_t ended_ms;    /* 0 while it waits */
+    int32_t http_status; /* of the last try; 0 = no answer */
+    char words[256];     /* why the last try did not do it; empty when it did */
+};
+#define STORE_DELIVERY_NAME_SIZE (JOB_ID_TEXT_SIZE + 12)
+/* "0199…-callback": the same at every try, used as webhook-id. Returns name. */
+char *store_delivery_name(const struct store_delivery *delivery, char *name);
+const char *
+store_delivery_state_name(enum store_delivery_state state); /* "WAITING", "DELIVERED", "GIVEN_UP" */
+const char *store_target_name(enum store_target target);    /* "callback", "destination" */
+
 /* A job with all that its document tells, read in one go: what is told fits together, and costs one visit to the store
  * instead of four. The result is read when it has at most result_most bytes. What is NOTFOUND of the parts is left out.
  * OK: give back with store_view_free. NOTFOUND, GONE. */
@@ -158,6 +179,8 @@ struct store_view {
     bool has_result;
     struct store_queue_place place; /* QUEUED only */
     bool has_place;
+    struct store_delivery deliveries[STORE_TARGETS];
+    size_t delivery_count;
 };
 enum outcome store_view(struct store *store, const struct job_id *id,
                         const struct configuration *configuration, size_t result_most, int64_t deadline_ms,
@@ -220,27 +243,6 @@ bool store_ring_work(struct store *store);
 void store_ring_job(struct store *store, const struct job_id *id);
 
 /* ---- callbacks and destinations ---- */
-
-/* Who is told that a job has ended. Made in the transaction that ends it, so that no end goes untold. */
-enum store_target { TARGET_CALLBACK = 1, TARGET_DESTINATION };
-#define STORE_TARGETS 2
-enum store_delivery_state { DELIVERY_WAITS = 1, DELIVERY_DONE, DELIVERY_GIVEN_UP };
-struct store_delivery {
-    struct job_id job;
-    enum store_target target;
-    enum store_delivery_state state;
-    uint32_t tries;
-    int64_t due_ms;      /* of the next try; of the end of the lease while one is under way */
-    int64_t ended_ms;    /* 0 while it waits */
-    int32_t http_status; /* of the last try; 0 = no answer */
-    char words[256];     /* why the last try did not do it; empty when it did */
-};
-#define STORE_DELIVERY_NAME_SIZE (JOB_ID_TEXT_SIZE + 12)
-/* "0199…-callback": the same at every try, used as webhook-id. Returns name. */
-char *store_delivery_name(const struct store_delivery *delivery, char *name);
-const char *
-store_delivery_state_name(enum store_delivery_state state); /* "WAITING", "DELIVERED", "GIVEN_UP" */
-const char *store_target_name(enum store_target target);    /* "callback", "destination" */
 
 /* Those of one job: up to STORE_TARGETS are written to `deliveries`. */
 enum outcome store_deliveries(struct store *store, const struct job_id *id, int64_t deadline_ms,

@@ -7,8 +7,6 @@
 #include "store_bdb/store_bdb.h"
 #include "store_bdb/table.h"
 
-#include <stdio.h>
-
 enum outcome delivery_rows_load(struct transaction *transaction, const struct job_id *id,
                                 enum store_target target, struct store_delivery *delivery,
                                 struct error *error)
@@ -23,23 +21,17 @@ enum outcome delivery_rows_load(struct transaction *transaction, const struct jo
     return outcome;
 }
 
-char *store_delivery_name(const struct store_delivery *delivery, char *name)
+enum outcome delivery_rows_list(struct transaction *transaction, const struct job_id *id,
+                                struct store_delivery *list, size_t *count, struct error *error)
 {
-    char id[JOB_ID_TEXT_SIZE];
-
-    snprintf(name, STORE_DELIVERY_NAME_SIZE, "%s-%s", job_id_format(&delivery->job, id),
-             store_target_name(delivery->target));
-    return name;
-}
-
-const char *store_target_name(enum store_target target)
-{
-    return target == TARGET_CALLBACK ? "callback" : "destination";
-}
-
-const char *store_delivery_state_name(enum store_delivery_state state)
-{
-    return state == DELIVERY_WAITS ? "WAITING" : state == DELIVERY_DONE ? "DELIVERED" : "GIVEN_UP";
+    *count = 0;
+    for (enum store_target target = TARGET_CALLBACK; target <= STORE_TARGETS; target++) {
+        enum outcome outcome = delivery_rows_load(transaction, id, target, &list[*count], error);
+        if (outcome != OK && outcome != NOTFOUND)
+            return outcome;
+        *count += outcome == OK;
+    }
+    return OK;
 }
 
 /* The deliverer sleeps as if on a job, one that does not exist. */
@@ -70,15 +62,7 @@ static enum outcome load_all(struct transaction *transaction, void *context, str
 {
     struct deliveries *call = context;
 
-    call->count = 0;
-    for (enum store_target target = TARGET_CALLBACK; target <= STORE_TARGETS; target++) {
-        enum outcome outcome =
-            delivery_rows_load(transaction, call->id, target, &call->list[call->count], error);
-        if (outcome != OK && outcome != NOTFOUND)
-            return outcome;
-        call->count += outcome == OK;
-    }
-    return OK;
+    return delivery_rows_list(transaction, call->id, call->list, &call->count, error);
 }
 
 enum outcome store_deliveries(struct store *store, const struct job_id *id, int64_t deadline_ms,

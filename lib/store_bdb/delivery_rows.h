@@ -11,6 +11,9 @@
 enum outcome delivery_rows_load(struct transaction *transaction, const struct job_id *id,
                                 enum store_target target, struct store_delivery *delivery,
                                 struct error *error);
+/* Those of one job: up to STORE_TARGETS are written to `list`. */
+enum outcome delivery_rows_list(struct transaction *transaction, const struct job_id *id,
+                                struct store_delivery *list, size_t *count, struct error *error);
 /* One for each target that this job, which has just ended, names. */
 enum outcome delivery_rows_insert(struct transaction *transaction, const struct job *job,
                                   struct error *error);

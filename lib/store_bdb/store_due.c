@@ -47,17 +47,6 @@ enum outcome store_next_due(struct store *store, const struct configuration *con
     return outcome;
 }
 
-const char *store_wait_reason_name(enum store_wait_reason reason)
-{
-    static const char *const names[] = {
-        [WAITS_NEXT] = "next",     [WAITS_DELAY] = "delay",
-        [WAITS_RETRY] = "retry",   [WAITS_CONCURRENCY] = "concurrency",
-        [WAITS_PAUSED] = "paused", [WAITS_BUSY] = "busy",
-    };
-
-    return (unsigned)reason < sizeof names / sizeof names[0] ? names[reason] : NULL;
-}
-
 struct queue_place {
     const struct job *job;
     const struct configuration *configuration;

@@ -3,6 +3,7 @@
 
 #include "store_bdb/store_bdb.h"
 
+#include "store_bdb/delivery_rows.h"
 #include "store_bdb/job_rows.h"
 #include "store_bdb/read_parts.h"
 #include "store_bdb/table.h"
@@ -60,6 +61,15 @@ static enum outcome view_place(struct transaction *transaction, struct look *cal
     return outcome == NOTFOUND ? OK : outcome;
 }
 
+static enum outcome view_deliveries(struct transaction *transaction, struct look *call, struct error *error)
+{
+    call->view->delivery_count = 0;
+    if (!job_has_deliveries(&call->view->job))
+        return OK;
+    return delivery_rows_list(transaction, call->id, call->view->deliveries, &call->view->delivery_count,
+                              error);
+}
+
 static enum outcome look(struct transaction *transaction, void *context, struct error *error)
 {
     struct look *call = context;
@@ -71,6 +81,8 @@ static enum outcome look(struct transaction *transaction, void *context, struct 
         outcome = view_result(transaction, call, error);
     if (outcome == OK)
         outcome = view_place(transaction, call, error);
+    if (outcome == OK)
+        outcome = view_deliveries(transaction, call, error);
     return outcome;
 }
 
@@ -81,7 +93,7 @@ enum outcome store_view(struct store *store, const struct job_id *id,
     struct look call = {id, configuration, clock_wall_ms(), result_most, view};
 
     view->attempts = NULL;
-    view->attempt_count = 0;
+    view->attempt_count = view->delivery_count = 0;
     view->result = (struct buffer){0};
     view->has_result = view->has_place = false;
     enum outcome outcome = environment_read(store->environment, look, &call, id, deadline_ms, error);

@@ -3,6 +3,7 @@
 
 #include "clock.h"
 #include "function.h"
+#include "deliverer.h"
 #include "launch.h"
 #include "slots.h"
 #include "store.h"
@@ -255,6 +256,12 @@ enum outcome launch_worker(const struct configuration *configuration, struct slo
                            struct error *error)
 {
     return enter("launch_worker", error);
+}
+
+enum outcome deliverer_wake(const struct configuration *configuration, struct store *store,
+                            struct error *error)
+{
+    return enter("deliverer_wake", error);
 }
 
 /* ---- store ---- */
@@ -520,11 +527,6 @@ enum outcome store_count(struct store *store, int64_t deadline_ms, struct store_
     (*counts)[1].jobs[JOB_FAILED] = 1;
     *count = 2;
     return OK;
-}
-
-const char *store_wait_reason_name(enum store_wait_reason reason)
-{
-    return "concurrency";
 }
 
 enum outcome store_next_due(struct store *store, const struct configuration *configuration, int64_t now_ms,
