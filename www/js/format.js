@@ -58,9 +58,11 @@ const WAITS = {
 export function whyItWaits(job, now = Date.now()) {
   const queue = job.queue;
   if (!queue) return "";
-  const words = WAITS[queue.reason] ?? queue.reason ?? "";
   const left = queue.dueAt ? Date.parse(queue.dueAt) - now : 0;
-  const due = left > 0 && (queue.reason === "delay" || queue.reason === "retry") ? `, in ${duration(left)}` : "";
+  // A list does not tell the reason (it costs a look at the queue for each job); a due time to come says enough.
+  const reason = queue.reason ?? (left <= 0 ? "" : job.lastError ? "retry" : "delay");
+  const words = WAITS[reason] ?? reason;
+  const due = left > 0 && (reason === "delay" || reason === "retry") ? `, in ${duration(left)}` : "";
   const place = queue.position > 1 ? ` (${queue.position}.)` : "";
   return words + due + place;
 }

@@ -47,19 +47,26 @@ function factsOf(job) {
 }
 
 function attemptsTable(job) {
-  if (!job.attemptList?.length) return null;
-  const rows = job.attemptList.map((run) => element("tr", {}, element("td", {}, `Attempt ${run.number}`), element("td", { class: "number" }, clockTime(run.startedAt)),
+  if (!job.attemptDetails?.length) return null;
+  const rows = job.attemptDetails.map((run) => element("tr", {}, element("td", {}, `Attempt ${run.attempt}`), element("td", { class: "number" }, clockTime(run.startedAt)),
     element("td", { class: "number" }, run.finishedAt ? duration(Date.parse(run.finishedAt) - Date.parse(run.startedAt)) : "runs"),
-    element("td", { class: "number" }, run.cpuSeconds !== undefined ? `${duration(run.cpuSeconds * 1000)} CPU` : ""),
-    element("td", { class: "number" }, run.peakMemory ? bytes(run.peakMemory) : ""),
+    element("td", { class: "number" }, run.cpuMs !== undefined ? `${duration(run.cpuMs)} CPU` : ""),
+    element("td", { class: "number" }, run.peakMemoryKiB ? bytes(run.peakMemoryKiB * 1024) : ""),
     element("td", { class: run.error ? "note bad" : "note" }, run.error ? `${run.error.type}: ${run.error.message}` : "")));
-  return element("table", { class: "jobs" }, element("caption", { class: "visually-hidden" }, "Attempts"), element("tbody", {}, rows));
+  return element("table", { class: "jobs plain" }, element("caption", { class: "visually-hidden" }, "Attempts"), element("tbody", {}, rows));
+}
+
+const CALLBACK_WORDS = { WAITING: "waits for its next try", DELIVERED: "delivered", GIVEN_UP: "given up" };
+
+function callbackWords(entry) {
+  const tries = entry.tries > 1 ? ` after ${entry.tries} tries` : "";
+  return `${CALLBACK_WORDS[entry.status] ?? entry.status}${tries}${entry.error ? `: ${entry.error}` : ""}`;
 }
 
 function callbacksOf(job) {
   if (!job.callbacks?.length) return null;
   return element("section", { class: "sheet" }, element("h2", {}, "Callbacks"), element("ul", {}, job.callbacks.map((entry) => element("li", {},
-    element("span", { class: "mono" }, entry.target), " ", element("span", { class: entry.error ? "note bad" : "note" }, [entry.status?.toLowerCase(), entry.error].filter(Boolean).join(": "))))));
+    element("span", { class: "mono" }, entry.target), " ", element("span", { class: entry.error ? "note bad" : "note" }, callbackWords(entry))))));
 }
 
 function safeImage(value) {

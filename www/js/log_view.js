@@ -37,7 +37,7 @@ export function logView(id) {
     if (start > next) {
       note.textContent = `The first ${bytes(start)} were dropped: the log was longer than is kept.`;
     }
-    next = start + content.length;
+    next = Number(response.headers.get("X-Log-Next") ?? start + content.length);
     if (content.length > 0) add(decoder.decode(content, { stream: true }));
     return content.length;
   }

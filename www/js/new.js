@@ -12,7 +12,7 @@ function limitsOf(entry) {
   if (!entry) return "";
   const parts = [];
   if (entry.paused) parts.push("paused: the job will wait");
-  if (entry.timeout) parts.push(`may run ${duration(entry.timeout * 1000)}`);
+  if (entry.timeoutMs) parts.push(`may run ${duration(entry.timeoutMs)}`);
   if (entry.retries !== undefined) parts.push(`${entry.retries} retries`);
   if (entry.concurrency > 0) parts.push(`${entry.concurrency} at once`);
   if (entry.memory > 0) parts.push(`${bytes(entry.memory)} of memory`);
@@ -67,8 +67,8 @@ export function showNew(main, parameters) {
   async function load() {
     try {
       const answer = await listFunctions(stop.signal);
-      functions = answer.functions ?? [];
-      select.replaceChildren(...functions.map((entry) => element("option", { value: entry.name, selected: entry.name === (parameters.get("function") ?? answer.default) }, entry.name)));
+      functions = (answer.functions ?? []).filter((entry) => entry.installed);
+      select.replaceChildren(...functions.map((entry) => element("option", { value: entry.name, selected: parameters.has("function") ? entry.name === parameters.get("function") : entry.default }, entry.name)));
       if (retryOf) editor.value = JSON.stringify(JSON.parse(await (await part(retryOf, "event", { signal: stop.signal })).text()), null, 2);
       check();
     } catch (error) {

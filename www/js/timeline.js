@@ -11,14 +11,14 @@ const LEAST = 3; // pixels, so that a short attempt can be seen at all
 function segments(job, now) {
   const parts = [];
   let at = Date.parse(job.createdAt);
-  const runs = job.attemptList ?? [];
+  const runs = job.attemptDetails ?? [];
   for (const run of runs) {
     const from = Date.parse(run.startedAt);
     const to = run.finishedAt ? Date.parse(run.finishedAt) : now;
     if (from > at) parts.push({ kind: "wait", from: at, to: from, label: "waited" });
     const last = run === runs.at(-1);
     const kind = !run.finishedAt ? "run" : run.error ? "bad" : last && job.status === "CANCELLED" ? "cut" : "ok";
-    parts.push({ kind, from, to, label: `attempt ${run.number}` });
+    parts.push({ kind, from, to, label: `attempt ${run.attempt}` });
     at = to;
   }
   if (!isTerminal(job.status) && job.status === "QUEUED") parts.push({ kind: "wait", from: at, to: now, label: "waits" });
