@@ -164,6 +164,19 @@ static void renamed_file_is_followed_by_a_new_one(void **state)
     free(text);
 }
 
+/* logrotate's `create`. */
+static void file_put_in_its_place_is_taken(void **state)
+{
+    struct place *place = *state;
+    char renamed[300];
+    snprintf(renamed, sizeof renamed, "%s.1", place->file);
+    assert_int_equal(rename(place->file, renamed), 0);
+    free(test_file(place->folder, "log", ""));
+    fake_us += 2000000;
+    log_event(LOG_LEVEL_INFO, "new", NULL);
+    assert_logged(place->file, "event=new\n");
+}
+
 static void unwritable_log_file_is_an_error_that_names_it(void **state)
 {
     struct error error;
@@ -239,6 +252,6 @@ TEST_MAIN(CASE(line_has_time_level_program_pid_event_and_pairs), CASE(null_value
           CASE(nothing_from_outside_makes_a_second_line_or_key),
           CASE(levels_above_the_threshold_are_left_out), CASE(long_value_is_cut_and_shows_it),
           CASE(overlong_line_loses_whole_pairs_and_stays_one_line), CASE(file_is_private_and_appended_to),
-          CASE(renamed_file_is_followed_by_a_new_one), CASE(unwritable_log_file_is_an_error_that_names_it),
-          CASE(errno_survives_a_line), CASE(without_a_file_lines_go_to_standard_error),
-          CASE(lines_of_threads_stay_whole_and_none_is_lost))
+          CASE(renamed_file_is_followed_by_a_new_one), CASE(file_put_in_its_place_is_taken),
+          CASE(unwritable_log_file_is_an_error_that_names_it), CASE(errno_survives_a_line),
+          CASE(without_a_file_lines_go_to_standard_error), CASE(lines_of_threads_stay_whole_and_none_is_lost))
