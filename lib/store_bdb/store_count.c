@@ -1,7 +1,8 @@
 /* store_count.c - jobs by function and status (reading half)
  *
- * Exact, and without a record that every transaction would have to write: LISTING numbers its keys
- * (DB_RECNUM), and a count is the difference of two places. */
+ * Exact, and without a record that every transaction would have to write: LISTING numbers its keys (DB_RECNUM), and a
+ * count is the difference of two places. Measured by tests/bench/store_calls, that adds 1 to 2 microseconds to a
+ * submit's 18; a counter record would cost as much and could drift. */
 #include "config.h"
 
 #include "store_bdb/store_bdb.h"

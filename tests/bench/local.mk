@@ -8,6 +8,7 @@ bench_programs = \
 	tests/bench/nothing \
 	tests/bench/spawn_loops \
 	tests/bench/spawn_once \
+	tests/bench/store_calls \
 	tests/bench/store_cycle \
 	tests/bench/store_submit
 EXTRA_PROGRAMS = $(bench_programs)
@@ -27,6 +28,7 @@ tests_bench_bdb_sync_LDADD = $(DB_LIBS)
 # Not -I: lib/spawn.h is another file than <spawn.h>.
 tests_bench_spawn_loops_CPPFLAGS = -iquote $(top_srcdir)/lib
 tests_bench_spawn_once_CPPFLAGS = -iquote $(top_srcdir)/lib
+tests_bench_store_calls_LDADD = $(JOBGATE_LIBS)
 tests_bench_store_cycle_LDADD = $(JOBGATE_LIBS)
 tests_bench_store_submit_LDADD = $(JOBGATE_LIBS)
 

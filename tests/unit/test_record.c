@@ -78,6 +78,7 @@ static struct job full_job(void)
     fill(job.caller, sizeof job.caller);
     fill(job.callback_url, sizeof job.callback_url);
     fill(job.traceparent, sizeof job.traceparent);
+    fill(job.destination, sizeof job.destination);
     return job;
 }
 
@@ -107,6 +108,7 @@ static void a_job_comes_back_as_it_was(void **state)
         assert_string_equal(job.function, jobs[i].function);
         assert_string_equal(job.error_message, jobs[i].error_message);
         assert_string_equal(job.traceparent, jobs[i].traceparent);
+        assert_string_equal(job.destination, jobs[i].destination);
         assert_int_equal(job.created_ms, jobs[i].created_ms);
         assert_int_equal(job.first_due_ms, jobs[i].first_due_ms);
         assert_int_equal(job.expires_ms, jobs[i].expires_ms);
@@ -297,7 +299,7 @@ static void values_out_of_range_are_refused(void **state)
     } changes[] = {
         {1, 0},    /* no status */
         {1, 6},    /* no status */
-        {2, 0x20}, /* a flag that is none */
+        {2, 0x40}, /* a flag that is none */
         {4, 65},   /* a function's name longer than it can be */
         {5, 0},    /* a NUL in a name */
     };
