@@ -6,11 +6,12 @@
 #
 # (in tests/contract the header is "../unit/test.h"; more than that one source: also tests_<folder>_test_NAME_SOURCES). Without cmocka `make check` fails and says so.
 TEST_LIBS = tests/unit/libtest.a $(JOBGATE_LIBS) $(CMOCKA_LIBS)
+LOG_COMPILER = $(srcdir)/tests/unit/run
 LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
 
 cmocka_tests =
 check_LIBRARIES =
-EXTRA_DIST += tests/unit/cmocka_missing
+EXTRA_DIST += tests/unit/cmocka_missing tests/unit/run
 if HAVE_CMOCKA
 check_LIBRARIES += tests/unit/libtest.a
 check_PROGRAMS += $(cmocka_tests)
