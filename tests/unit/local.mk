@@ -9,6 +9,10 @@ TEST_LIBS = tests/unit/libtest.a $(JOBGATE_LIBS) $(CMOCKA_LIBS)
 LOG_COMPILER = $(srcdir)/tests/unit/run
 LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
 
+# Where the functions of tests/functions are: scripts in the source, programs where they are built.
+WORKER_TEST_CPPFLAGS = -DFUNCTIONS_SOURCE='"$(abs_top_srcdir)/tests/functions"' \
+	-DFUNCTIONS_BUILT='"$(abs_top_builddir)/tests/functions"'
+
 cmocka_tests =
 check_LIBRARIES =
 EXTRA_DIST += tests/unit/cmocka_missing tests/unit/run
@@ -64,3 +68,9 @@ tests_unit_test_setting_LDADD = $(TEST_LIBS)
 cmocka_tests += tests/unit/test_webhook
 tests_unit_test_webhook_SOURCES = tests/unit/test_webhook.c worker/webhook.c worker/webhook.h
 tests_unit_test_webhook_LDADD = $(TEST_LIBS)
+cmocka_tests += tests/unit/test_exec
+tests_unit_test_exec_LDADD = worker/libworker.a $(TEST_LIBS)
+tests_unit_test_exec_CPPFLAGS = $(AM_CPPFLAGS) $(WORKER_TEST_CPPFLAGS)
+cmocka_tests += tests/unit/test_strays
+tests_unit_test_strays_LDADD = worker/libworker.a $(TEST_LIBS)
+tests_unit_test_strays_CPPFLAGS = $(AM_CPPFLAGS) $(WORKER_TEST_CPPFLAGS)
