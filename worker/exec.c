@@ -28,7 +28,7 @@
 
 #define READ_SIZE     65536
 #define READS_AT_ONCE 16    /* so that a flood on one descriptor does not starve the others */
-#define SETTLE_MS     100   /* for children that are about to end by themselves, as in `exec > >(tee copy)` */
+#define SETTLE_MS     500   /* for children that are about to end by themselves, as in `exec > >(tee copy)` */
 #define KILL_MOST_MS  10000 /* after that a process is stuck in the kernel */
 
 enum { POLL_SIGNALS, POLL_RESULT, POLL_LOG, POLL_PROGRESS, POLL_COUNT };

@@ -340,6 +340,7 @@ static void child_that_ends_a_moment_later_is_heard(void **state)
     struct trial *trial = prepare("tee_output");
     run(trial);
     assert_result(trial, "application/json", "\"done\"");
+    assert_non_null(trial->log.data);
     assert_string_equal(trial->log.data, "through the child\n");
     finish(trial);
 }
