@@ -11,6 +11,7 @@
 struct application {
     const struct router *router;
     struct service *service;
+    unsigned accepting;                            /* threads that accept at once, when there are enough */
     void (*housekeeping)(struct service *service); /* for times when nobody waits; NULL = none */
 };
 

@@ -31,6 +31,15 @@ static enum outcome wait_for_news(struct exchange *exchange, const struct prefer
     return outcome;
 }
 
+/* What can change without the record: the place in the queue, and how the callbacks are going. */
+static uint64_t moving_part(const struct store_view *view)
+{
+    uint64_t part = view->has_place ? view->place.position : 0;
+    for (size_t i = 0; i < view->delivery_count; i++)
+        part += ((uint64_t)view->deliveries[i].tries << 8) + (uint64_t)view->deliveries[i].state;
+    return part;
+}
+
 static void answer(struct exchange *exchange, const struct store_view *view)
 {
     char etag[ETAG_SIZE];
@@ -43,7 +52,7 @@ static void answer(struct exchange *exchange, const struct store_view *view)
         .deliveries = view->deliveries,
         .delivery_count = view->delivery_count,
     };
-    etag_format(view->job.revision, view->has_place ? view->place.position : 0, etag);
+    etag_format(view->job.revision, moving_part(view), etag);
     response_header(&exchange->response, "ETag", etag);
     if (etag_matches(request_header(&exchange->request, HEADER_IF_NONE_MATCH), etag))
         exchange->response.status = 304;

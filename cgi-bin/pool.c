@@ -9,9 +9,6 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-/* Measured on two cores: with more, each request wakes another thread; with fewer, one slow store call holds
- * up all. */
-#define ACTIVE_MAX  2
 #define STACK_SIZE  (512 * 1024)
 #define NUDGE_MS    20
 #define POOL_SIGNAL SIGUSR2
@@ -48,10 +45,10 @@ static void wake_up(int signal_number)
     /* Only there to end a system call with EINTR. */
 }
 
-unsigned pool_active(unsigned threads)
+unsigned pool_active(unsigned threads, unsigned wanted)
 {
     unsigned half = threads / 2;
-    return half < 1 ? 1 : half < ACTIVE_MAX ? half : ACTIVE_MAX;
+    return half < 1 ? 1 : half < wanted ? half : wanted;
 }
 
 static bool take_permit(struct pool *pool)

@@ -21,8 +21,8 @@ struct pool;
 /* Takes one piece of work and does it. False: there will be no more, the pool ends. */
 typedef bool pool_work(void *context);
 
-/* How many of `threads` should accept at once. */
-unsigned pool_active(unsigned threads);
+/* How many of `threads` are to accept at once when `wanted` would be best: at least as many are kept for waiting. */
+unsigned pool_active(unsigned threads, unsigned wanted);
 enum outcome pool_start(unsigned threads, unsigned active, pool_work *work, void *context, struct pool **pool,
                         struct error *error);
 /* While true, pool_stop may interrupt the calling thread's system calls (EINTR). */

@@ -89,12 +89,12 @@ void preference_acknowledge(const struct preference *preference, struct response
     response_header(response, "Preference-Applied", text);
 }
 
-char *etag_format(uint64_t revision, uint64_t place, char *etag)
+char *etag_format(uint64_t revision, uint64_t moving, char *etag)
 {
-    if (place == 0)
+    if (moving == 0)
         snprintf(etag, ETAG_SIZE, "\"%llu\"", (unsigned long long)revision);
     else
-        snprintf(etag, ETAG_SIZE, "\"%llu.%llu\"", (unsigned long long)revision, (unsigned long long)place);
+        snprintf(etag, ETAG_SIZE, "\"%llu.%llu\"", (unsigned long long)revision, (unsigned long long)moving);
     return etag;
 }
 

@@ -31,13 +31,12 @@ enum outcome seconds_parse(const char *text, int64_t *milliseconds);
 
 #define ETAG_SIZE 64
 
-/* The ETag of a job's document: its revision, and its place in the queue (0 = none), which moves without the
- * record. */
-char *etag_format(uint64_t revision, uint64_t place, char *etag);
+/* The ETag of a job's document: its revision, and a number for what moves without the record (0 = nothing does). */
+char *etag_format(uint64_t revision, uint64_t moving, char *etag);
 /* Whether the If-None-Match names this ETag. Weak comparison; a "-gzip" that Apache has added does not count.
  */
 bool etag_matches(const char *if_none_match, const char *etag);
-/* Whether it names any ETag of this revision, whatever the place. */
+/* Whether it names any ETag of this revision, whatever has moved beside the record. */
 bool etag_matches_revision(const char *if_none_match, uint64_t revision);
 
 #endif

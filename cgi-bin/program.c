@@ -112,7 +112,7 @@ int program_main(const struct program *program, int argc, char *argv[])
     struct service *service = service_start(program->name, file, program->access);
     if (service == NULL)
         return EX_OSERR;
-    struct application application = {&program->router, service, program->housekeeping};
+    struct application application = {&program->router, service, program->accepting, program->housekeeping};
     int status = fastcgi ? transport_fastcgi(&application, service_threads(service))
                          : transport_cgi(&application, environ);
     service_stop(service);

@@ -13,6 +13,7 @@ struct program {
     const char *name; /* "submit" */
     const char *purpose;
     enum store_access access;
+    unsigned accepting; /* threads that accept at once: measured, see pool.h */
     struct router router;
     void (*housekeeping)(struct service *service); /* NULL = none */
 };

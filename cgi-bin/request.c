@@ -9,21 +9,24 @@
 /* The first words of our paths: where one of them ends the mount point, the base stands before it. */
 static const char *const root_words[] = {"job", "functions", "healthz", "readyz", "metrics", "openapi.json"};
 
+#define NAME(text) text, sizeof(text) - 1
+
 static const struct {
     const char *name;
+    size_t length;
     enum request_header header;
 } header_variables[] = {
-    {"CONTENT_TYPE", HEADER_CONTENT_TYPE},
-    {"HTTP_AMZ_SDK_INVOCATION_ID", HEADER_INVOCATION_ID},
-    {"HTTP_CONTENT_TYPE", HEADER_CONTENT_TYPE},
-    {"HTTP_IDEMPOTENCY_KEY", HEADER_IDEMPOTENCY_KEY},
-    {"HTTP_IF_NONE_MATCH", HEADER_IF_NONE_MATCH},
-    {"HTTP_PREFER", HEADER_PREFER},
-    {"HTTP_SEC_FETCH_SITE", HEADER_FETCH_SITE},
-    {"HTTP_TRACEPARENT", HEADER_TRACEPARENT},
-    {"HTTP_X_AMZ_INVOCATION_TYPE", HEADER_INVOCATION_TYPE},
-    {"HTTP_X_AMZ_LOG_TYPE", HEADER_LOG_TYPE},
-    {"HTTP_X_CALLBACK_URL", HEADER_CALLBACK_URL},
+    {NAME("CONTENT_TYPE"), HEADER_CONTENT_TYPE},
+    {NAME("HTTP_AMZ_SDK_INVOCATION_ID"), HEADER_INVOCATION_ID},
+    {NAME("HTTP_CONTENT_TYPE"), HEADER_CONTENT_TYPE},
+    {NAME("HTTP_IDEMPOTENCY_KEY"), HEADER_IDEMPOTENCY_KEY},
+    {NAME("HTTP_IF_NONE_MATCH"), HEADER_IF_NONE_MATCH},
+    {NAME("HTTP_PREFER"), HEADER_PREFER},
+    {NAME("HTTP_SEC_FETCH_SITE"), HEADER_FETCH_SITE},
+    {NAME("HTTP_TRACEPARENT"), HEADER_TRACEPARENT},
+    {NAME("HTTP_X_AMZ_INVOCATION_TYPE"), HEADER_INVOCATION_TYPE},
+    {NAME("HTTP_X_AMZ_LOG_TYPE"), HEADER_LOG_TYPE},
+    {NAME("HTTP_X_CALLBACK_URL"), HEADER_CALLBACK_URL},
 };
 
 /* What request_parse needs of the environment beside the headers. */
@@ -36,66 +39,46 @@ struct variables {
     const char *length;
 };
 
-static const char *match(const char *variable, const char *name, size_t length)
-{
-    return strncmp(variable, name, length) == 0 && variable[length] == '=' ? variable + length + 1 : NULL;
-}
-
-static bool take_header(struct request *request, const char *variable)
+static bool take_header(struct request *request, const char *variable, size_t length)
 {
     for (size_t i = 0; i < sizeof header_variables / sizeof *header_variables; i++) {
-        const char *value = match(variable, header_variables[i].name, strlen(header_variables[i].name));
-        if (value != NULL) {
-            if (*value != '\0')
-                request->headers[header_variables[i].header] = value;
-            return true;
-        }
+        if (header_variables[i].length != length || memcmp(variable, header_variables[i].name, length) != 0)
+            continue;
+        if (variable[length + 1] != '\0')
+            request->headers[header_variables[i].header] = variable + length + 1;
+        return true;
     }
     return false;
 }
 
-static void take_variable(struct request *request, struct variables *variables, const char *variable)
+static void take_variable(struct request *request, struct variables *variables, const char *variable,
+                          size_t length)
 {
     const struct {
         const char *name;
+        size_t length;
         const char **value;
     } wanted[] = {
-        {"REQUEST_METHOD", &variables->method}, {"REQUEST_URI", &variables->uri},
-        {"PATH_INFO", &variables->path_info},   {"SCRIPT_NAME", &variables->script_name},
-        {"QUERY_STRING", &variables->query},    {"CONTENT_LENGTH", &variables->length},
-        {"REMOTE_USER", &request->remote_user},
+        {NAME("REQUEST_METHOD"), &variables->method}, {NAME("REQUEST_URI"), &variables->uri},
+        {NAME("PATH_INFO"), &variables->path_info},   {NAME("SCRIPT_NAME"), &variables->script_name},
+        {NAME("QUERY_STRING"), &variables->query},    {NAME("CONTENT_LENGTH"), &variables->length},
+        {NAME("REMOTE_USER"), &request->remote_user},
     };
-    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
-        const char *value = match(variable, wanted[i].name, strlen(wanted[i].name));
-        if (value != NULL) {
-            *wanted[i].value = *value != '\0' ? value : NULL;
-            return;
-        }
-    }
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
+        if (wanted[i].length == length && memcmp(variable, wanted[i].name, length) == 0)
+            *wanted[i].value = variable[length + 1] != '\0' ? variable + length + 1 : NULL;
 }
 
 static void read_environment(struct request *request, struct variables *variables, char *const environment[])
 {
     for (char *const *entry = environment; *entry != NULL; entry++) {
-        /* Only these first letters are of interest: the rest of some thirty variables is passed over quickly.
-         */
-        switch ((*entry)[0]) {
-        case 'H':
-            take_header(request, *entry);
-            break;
-        case 'C':
-            if (take_header(request, *entry))
-                break;
-            /* fall through */
-        case 'P':
-        case 'Q':
-        case 'R':
-        case 'S':
-            take_variable(request, variables, *entry);
-            break;
-        default:
-            break;
-        }
+        /* Only these first letters are of interest: the rest of some thirty variables is passed over quickly. */
+        if (strchr("CHPQRS", **entry) == NULL || **entry == '\0')
+            continue;
+        const char *equals = strchr(*entry, '=');
+        size_t length = equals != NULL ? (size_t)(equals - *entry) : 0;
+        if (length > 0 && !take_header(request, *entry, length))
+            take_variable(request, variables, *entry, length);
     }
 }
 

@@ -153,9 +153,23 @@ void response_finish(struct response *response)
     }
 }
 
+static void append_number(struct buffer *head, uint64_t number)
+{
+    char digits[20];
+    char *at = digits + sizeof digits;
+    do
+        *--at = (char)('0' + number % 10);
+    while ((number /= 10) != 0);
+    buffer_append(head, at, (size_t)(digits + sizeof digits - at));
+}
+
 void response_render(const struct response *response, struct buffer *head)
 {
-    buffer_printf(head, "Status: %d %s\r\n", response->status, http_status_text(response->status));
+    buffer_append_text(head, "Status: ");
+    append_number(head, (uint64_t)response->status);
+    buffer_append_text(head, " ");
+    buffer_append_text(head, http_status_text(response->status));
+    buffer_append_text(head, "\r\n");
     if (response->headers.length > 0)
         buffer_append(head, response->headers.data, response->headers.length);
     if (!response->has_cache_control)
@@ -165,8 +179,11 @@ void response_render(const struct response *response, struct buffer *head)
                        "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'; sandbox\r\n");
     if (response->is_attachment)
         buffer_append_text(head, "Content-Disposition: attachment\r\n");
-    if (response->status != 204 && response->status != 304)
-        buffer_printf(head, "Content-Length: %zu\r\n", response->body.length);
+    if (response->status != 204 && response->status != 304) {
+        buffer_append_text(head, "Content-Length: ");
+        append_number(head, response->body.length);
+        buffer_append_text(head, "\r\n");
+    }
     buffer_append_text(head, "\r\n");
 }
 

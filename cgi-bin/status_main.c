@@ -23,6 +23,7 @@ static const struct program program = {
     .purpose =
         "Tells how jobs are going: GET, HEAD and OPTIONS of /job, /job/{id}, /functions, /healthz, /readyz.",
     .access = STORE_READ,
+    .accepting = 8,
     .router = {"status", routes, sizeof routes / sizeof *routes},
 };
 

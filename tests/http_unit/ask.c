@@ -163,7 +163,7 @@ int ask_setup(void **state)
     ask_may_wait = true;
     ask_should_stop = ask_without_sync = false;
     application =
-        (struct application){&router, service_start("test", "/fake/jobgate.conf", STORE_WRITE), NULL};
+        (struct application){&router, service_start("test", "/fake/jobgate.conf", STORE_WRITE), 1, NULL};
     return application.service == NULL;
 }
 
