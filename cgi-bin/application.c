@@ -1,5 +1,6 @@
 #include "config.h"
 #include "application.h"
+#include "guard.h"
 
 void application_answer(const struct application *application, struct exchange *exchange,
                         char *const environment[])
@@ -14,5 +15,6 @@ void application_answer(const struct application *application, struct exchange *
                       error.text);
     else if (configured)
         router_answer(application->router, exchange);
+    guard_share(exchange);
     response_finish(&exchange->response);
 }

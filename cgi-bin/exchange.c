@@ -2,6 +2,7 @@
 #include "exchange.h"
 
 #include "clock.h"
+#include "guard.h"
 #include "log.h"
 
 #include <string.h>
@@ -90,6 +91,7 @@ void exchange_settle(struct exchange *exchange, enum outcome synced, const struc
         return;
     response_reset(&exchange->response);
     exchange_fail(exchange, synced, error);
+    guard_share(exchange);
     response_finish(&exchange->response);
 }
 

@@ -14,6 +14,7 @@
 #ifndef JOBGATE_EXCHANGE_H
 #define JOBGATE_EXCHANGE_H
 
+#include "access.h"
 #include "configuration.h"
 #include "job.h"
 #include "request.h"
@@ -39,9 +40,10 @@ struct exchange {
     struct response response;
     struct service *service;
     struct configuration *configuration;
-    struct store *store; /* NULL only for routes that need none */
-    int64_t deadline_ms; /* for the store's calls */
-    struct job_id id;    /* of a route with {id} */
+    struct store *store;      /* NULL only for routes that need none */
+    int64_t deadline_ms;      /* for the store's calls */
+    struct access_key caller; /* set by guard_admit: the key, or what anonymous ones may do */
+    struct job_id id;         /* of a route with {id} */
     struct store_ticket ticket;
     char request_id[JOB_ID_TEXT_SIZE]; /* X-Amzn-RequestId; the job's id for a submission */
     const struct exchange_host *host;

@@ -40,54 +40,63 @@ static struct json_object *function_object(const struct configuration *configura
     return entry;
 }
 
-/* Both lists are sorted by name, and so is their union: functions that have jobs but were taken away are told as well. */
-static struct json_object *make_list(const struct configuration *configuration,
-                                     const struct function *functions, size_t function_count,
-                                     const struct store_counts *counts, size_t count)
+/* What the document is made of: both lists are sorted by name, and so is their union. */
+struct inventory {
+    const struct configuration *configuration;
+    const struct access_key *caller; /* sees only the functions that it may use */
+    struct function *functions;
+    size_t function_count;
+    struct store_counts *counts;
+    size_t count;
+};
+
+/* Functions that have jobs but were taken away are told as well. */
+static struct json_object *make_list(const struct inventory *inventory, uint64_t totals[JOB_STATUS_COUNT])
 {
     struct json_object *list = json_object_new_array();
     size_t f = 0, c = 0;
-    while (list != NULL && (f < function_count || c < count)) {
-        int order = f == function_count ? 1 : c == count ? -1 : strcmp(functions[f].name, counts[c].function);
-        const char *name = order <= 0 ? functions[f].name : counts[c].function;
-        json_object_array_add(
-            list, function_object(configuration, name, order <= 0, order >= 0 ? &counts[c] : NULL));
+    while (list != NULL && (f < inventory->function_count || c < inventory->count)) {
+        int order = f == inventory->function_count ? 1
+                    : c == inventory->count
+                        ? -1
+                        : strcmp(inventory->functions[f].name, inventory->counts[c].function);
+        const struct store_counts *counts = order >= 0 ? &inventory->counts[c] : NULL;
+        const char *name = order <= 0 ? inventory->functions[f].name : counts->function;
+        if (access_may_use(inventory->caller, name)) {
+            json_object_array_add(list, function_object(inventory->configuration, name, order <= 0, counts));
+            for (int status = JOB_QUEUED; counts != NULL && status < JOB_STATUS_COUNT; status++)
+                totals[status] += counts->jobs[status];
+        }
         f += order <= 0;
         c += order >= 0;
     }
     return list;
 }
 
-static struct json_object *make_document(const struct configuration *configuration,
-                                         const struct function *functions, size_t function_count,
-                                         const struct store_counts *counts, size_t count)
+static struct json_object *make_document(const struct inventory *inventory)
 {
     uint64_t totals[JOB_STATUS_COUNT] = {0};
     struct json_object *document = json_object_new_object();
-    for (size_t i = 0; i < count; i++)
-        for (int status = JOB_QUEUED; status < JOB_STATUS_COUNT; status++)
-            totals[status] += counts[i].jobs[status];
-    json_add(document, "functions", make_list(configuration, functions, function_count, counts, count));
+    json_add(document, "functions", make_list(inventory, totals));
     json_add(document, "jobs", counts_object(totals));
-    json_add_integer(document, "maxWorkers", configuration->max_workers);
-    json_add_integer(document, "maxEventSize", configuration->max_event_size);
+    json_add_integer(document, "maxWorkers", inventory->configuration->max_workers);
+    json_add_integer(document, "maxEventSize", inventory->configuration->max_event_size);
     return document;
 }
 
 void functions_list(struct exchange *exchange)
 {
     struct error error = {0};
-    struct function *functions = NULL;
-    struct store_counts *counts = NULL;
-    size_t function_count = 0, count = 0;
-    enum outcome outcome = function_list(exchange->configuration, &functions, &function_count, &error);
+    struct inventory inventory = {.configuration = exchange->configuration, .caller = &exchange->caller};
+    enum outcome outcome =
+        function_list(exchange->configuration, &inventory.functions, &inventory.function_count, &error);
     if (outcome == OK)
-        outcome = store_count(exchange->store, exchange->deadline_ms, &counts, &count, &error);
+        outcome =
+            store_count(exchange->store, exchange->deadline_ms, &inventory.counts, &inventory.count, &error);
     if (outcome == OK)
-        response_json(&exchange->response, 200,
-                      make_document(exchange->configuration, functions, function_count, counts, count));
+        response_json(&exchange->response, 200, make_document(&inventory));
     else
         exchange_fail(exchange, outcome == NOTFOUND ? IO : outcome, &error);
-    free(functions);
-    free(counts);
+    free(inventory.functions);
+    free(inventory.counts);
 }

@@ -3,6 +3,7 @@
 #include "handlers.h"
 
 #include "deliverer.h"
+#include "guard.h"
 #include "job_document.h"
 #include "log.h"
 #include "preference.h"
@@ -33,7 +34,7 @@ static void purge(struct exchange *exchange)
         store_purge(exchange->store, &exchange->id, exchange->deadline_ms, &job, &exchange->ticket, &error);
     if (outcome == OK) {
         log_event(LOG_LEVEL_INFO, "purged", "job", exchange->request_id, "caller",
-                  exchange->request.remote_user, NULL);
+                  exchange->caller.name[0] != '\0' ? exchange->caller.name : NULL, NULL);
         answer_job(exchange, 200, &job);
     } else if (outcome == CONFLICT) {
         answer_conflict(exchange, &job, "Job has not ended",
@@ -55,9 +56,7 @@ static void cancel(struct exchange *exchange, const char *reason)
 {
     struct error error = {0};
     struct job job;
-    const char *caller = exchange->request.remote_user;
-    if (caller != NULL && (strlen(caller) >= JOB_CALLER_SIZE || !json_utf8_is_valid(caller, strlen(caller))))
-        caller = NULL;
+    const char *caller = exchange->caller.name[0] != '\0' ? exchange->caller.name : NULL;
     enum outcome outcome = store_cancel(exchange->store, exchange->configuration, &exchange->id, reason,
                                         caller, exchange->deadline_ms, &job, &exchange->ticket, &error);
     if (outcome == OK) {
@@ -72,6 +71,20 @@ static void cancel(struct exchange *exchange, const char *reason)
     }
 }
 
+/* A key that names functions may only read the jobs of others. */
+static bool is_allowed(struct exchange *exchange)
+{
+    struct error error = {0};
+    struct job job;
+    if (exchange->caller.function_count == 0)
+        return true;
+    enum outcome outcome = store_get(exchange->store, &exchange->id, exchange->deadline_ms, &job, &error);
+    if (outcome == OK)
+        return guard_may_use(exchange, job.function);
+    exchange_fail(exchange, outcome, &error);
+    return false;
+}
+
 void job_cancel(struct exchange *exchange)
 {
     const char *reason = request_parameter(&exchange->request, "reason");
@@ -82,6 +95,8 @@ void job_cancel(struct exchange *exchange)
                       JOB_REASON_SIZE - 1);
     } else if (erase != NULL && strcmp(erase, "true") != 0) {
         response_fail(&exchange->response, 400, "Bad request", "purge= takes no other value than true.");
+    } else if (!is_allowed(exchange)) {
+        return;
     } else if (erase != NULL) {
         purge(exchange);
     } else {

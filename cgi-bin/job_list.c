@@ -1,6 +1,7 @@
 #include "config.h"
 #include "handlers.h"
 
+#include "guard.h"
 #include "job_document.h"
 #include "service.h"
 
@@ -76,9 +77,13 @@ static bool read_query(struct exchange *exchange, struct list_query *query)
         wrong = "limit= is a number from 1 to 200";
     if (cursor != NULL && !(query->has_before = cursor_parse(cursor, &query->before)))
         wrong = "cursor= is not one of ours";
-    if (wrong != NULL)
+    if (wrong != NULL) {
         response_fail(&exchange->response, 400, "Bad request", "%s.", wrong);
-    return wrong == NULL;
+        return false;
+    }
+    query->filter.functions = exchange->caller.functions;
+    query->filter.function_count = exchange->caller.function_count;
+    return query->filter.function == NULL || guard_may_use(exchange, query->filter.function);
 }
 
 static void add_link_header(struct exchange *exchange, const struct list_query *query, const char *cursor)

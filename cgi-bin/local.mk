@@ -10,6 +10,8 @@ cgi_bin_libjobgatehttp_a_SOURCES = \
 	cgi-bin/exchange.c \
 	cgi-bin/exchange.h \
 	cgi-bin/functions_list.c \
+	cgi-bin/guard.c \
+	cgi-bin/guard.h \
 	cgi-bin/handlers.h \
 	cgi-bin/health.c \
 	cgi-bin/job_cancel.c \

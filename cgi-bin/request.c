@@ -18,15 +18,20 @@ static const struct {
 } header_variables[] = {
     {NAME("CONTENT_TYPE"), HEADER_CONTENT_TYPE},
     {NAME("HTTP_AMZ_SDK_INVOCATION_ID"), HEADER_INVOCATION_ID},
+    {NAME("HTTP_AUTHORIZATION"), HEADER_AUTHORIZATION},
     {NAME("HTTP_CONTENT_TYPE"), HEADER_CONTENT_TYPE},
+    {NAME("HTTP_HOST"), HEADER_HOST},
     {NAME("HTTP_IDEMPOTENCY_KEY"), HEADER_IDEMPOTENCY_KEY},
     {NAME("HTTP_IF_NONE_MATCH"), HEADER_IF_NONE_MATCH},
+    {NAME("HTTP_ORIGIN"), HEADER_ORIGIN},
     {NAME("HTTP_PREFER"), HEADER_PREFER},
     {NAME("HTTP_SEC_FETCH_SITE"), HEADER_FETCH_SITE},
     {NAME("HTTP_TRACEPARENT"), HEADER_TRACEPARENT},
     {NAME("HTTP_X_AMZ_INVOCATION_TYPE"), HEADER_INVOCATION_TYPE},
     {NAME("HTTP_X_AMZ_LOG_TYPE"), HEADER_LOG_TYPE},
+    {NAME("HTTP_X_API_KEY"), HEADER_API_KEY},
     {NAME("HTTP_X_CALLBACK_URL"), HEADER_CALLBACK_URL},
+    {NAME("REDIRECT_HTTP_AUTHORIZATION"), HEADER_AUTHORIZATION}, /* Apache, after a rewrite */
 };
 
 /* What request_parse needs of the environment beside the headers. */
@@ -59,10 +64,10 @@ static void take_variable(struct request *request, struct variables *variables, 
         size_t length;
         const char **value;
     } wanted[] = {
-        {NAME("REQUEST_METHOD"), &variables->method}, {NAME("REQUEST_URI"), &variables->uri},
-        {NAME("PATH_INFO"), &variables->path_info},   {NAME("SCRIPT_NAME"), &variables->script_name},
-        {NAME("QUERY_STRING"), &variables->query},    {NAME("CONTENT_LENGTH"), &variables->length},
-        {NAME("REMOTE_USER"), &request->remote_user},
+        {NAME("REQUEST_METHOD"), &variables->method},    {NAME("REQUEST_URI"), &variables->uri},
+        {NAME("PATH_INFO"), &variables->path_info},      {NAME("SCRIPT_NAME"), &variables->script_name},
+        {NAME("QUERY_STRING"), &variables->query},       {NAME("CONTENT_LENGTH"), &variables->length},
+        {NAME("REMOTE_ADDR"), &request->remote_address}, {NAME("REMOTE_USER"), &request->remote_user},
     };
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
         if (wanted[i].length == length && memcmp(variable, wanted[i].name, length) == 0)

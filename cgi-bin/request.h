@@ -49,13 +49,17 @@ enum http_method {
     (64 << 20) /* a refused body is read away up to here, so that the answer gets through */
 
 enum request_header {
+    HEADER_API_KEY, /* x-api-key */
+    HEADER_AUTHORIZATION,
     HEADER_CALLBACK_URL, /* X-Callback-Url */
     HEADER_CONTENT_TYPE,
+    HEADER_HOST,
     HEADER_IDEMPOTENCY_KEY,
     HEADER_IF_NONE_MATCH,
     HEADER_INVOCATION_ID,   /* amz-sdk-invocation-id */
     HEADER_INVOCATION_TYPE, /* X-Amz-Invocation-Type */
     HEADER_LOG_TYPE,        /* X-Amz-Log-Type */
+    HEADER_ORIGIN,
     HEADER_PREFER,
     HEADER_FETCH_SITE, /* Sec-Fetch-Site: how a browser says that another site asks */
     HEADER_TRACEPARENT,
@@ -76,6 +80,7 @@ struct request {
     struct request_parameter parameters[REQUEST_PARAMETERS_MAX];
     size_t parameter_count;
     const char *headers[HEADER_COUNT]; /* NULL = not sent */
+    const char *remote_address;        /* as the web server says it; NULL = unknown */
     const char *remote_user;           /* whom the web server has authenticated; NULL = nobody */
     bool has_length;
     bool length_is_wrong; /* CONTENT_LENGTH is there, and is no number */

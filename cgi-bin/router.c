@@ -1,6 +1,7 @@
 #include "config.h"
 #include "router.h"
 
+#include "guard.h"
 #include "log.h"
 #include "service.h"
 
@@ -133,6 +134,8 @@ void router_answer(const struct router *router, struct exchange *exchange)
         answer_misrouted(router, exchange);
         return;
     }
+    if (!guard_admit(exchange, route->scope))
+        return;
     if (!take_id(route, exchange) || ((route->flags & ROUTE_BODY) && !take_body(exchange)))
         return;
     if (!(route->flags & ROUTE_NO_STORE) && !service_attach(exchange->service, exchange))

@@ -18,6 +18,7 @@ struct route {
     const char *pattern;                        /* "/job/{id}/result": {id} is a job's id, in exchange->id */
     void (*handler)(struct exchange *exchange); /* NULL: served by the other program */
     unsigned flags;
+    unsigned scope; /* enum access_scope that the caller must have; 0 = open to everyone */
 };
 
 struct router {

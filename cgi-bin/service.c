@@ -25,6 +25,7 @@ struct service {
     int64_t next_try_ms;
     pthread_mutex_t launch_lock; /* of slots */
     struct slots *slots;
+    struct throttle *_Atomic throttle;
     _Atomic int64_t next_nudge_ms;
     _Atomic int64_t next_expire_ms;
 };
@@ -97,6 +98,7 @@ void service_stop(struct service *service)
         return;
     store_close(atomic_load(&service->store));
     slots_close(service->slots);
+    throttle_close(atomic_load(&service->throttle));
     pthread_mutex_destroy(&service->lock);
     pthread_mutex_destroy(&service->launch_lock);
     free(service);
@@ -165,6 +167,19 @@ void service_work_is_there(struct service *service, const struct configuration *
     if (outcome != OK && outcome != NOTFOUND)
         log_event(LOG_LEVEL_ERROR, "launch_failed", "program", configuration->worker_program, "reason",
                   error.text, NULL);
+}
+
+struct throttle *service_throttle(struct service *service, const struct configuration *configuration,
+                                  struct error *error)
+{
+    if (atomic_load(&service->throttle) != NULL)
+        return atomic_load(&service->throttle);
+    pthread_mutex_lock(&service->lock);
+    struct throttle *throttle = atomic_load(&service->throttle);
+    if (throttle == NULL && throttle_open(configuration->data_dir, &throttle, error) == OK)
+        atomic_store(&service->throttle, throttle);
+    pthread_mutex_unlock(&service->lock);
+    return throttle;
 }
 
 /* True for one caller in each period. */

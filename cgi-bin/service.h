@@ -12,6 +12,7 @@
 #include "exchange.h"
 #include "outcome.h"
 #include "store.h"
+#include "throttle.h"
 
 struct service;
 
@@ -38,6 +39,9 @@ bool service_wants_restart(struct service *service);
 /* Whether a worker could be started: its program is there, and the functions' folder. Words for the log. */
 enum outcome service_can_work(struct service *service, const struct configuration *configuration,
                               struct error *error);
+/* The table of the limits by caller, opened at its first use. NULL with words when that fails. */
+struct throttle *service_throttle(struct service *service, const struct configuration *configuration,
+                                  struct error *error);
 /* Removes some expired jobs, at most every ten seconds; for a time when nobody waits. In a file of its own
  * (service_expire.c), so that the reading program does not link it. */
 void service_expire(struct service *service);

@@ -4,18 +4,18 @@
 #include "program.h"
 
 static const struct route routes[] = {
-    {HTTP_GET, "/job", job_list, 0},
-    {HTTP_GET, "/job/{id}", job_show, 0},
-    {HTTP_GET, "/job/{id}/result", job_result, 0},
-    {HTTP_GET, "/job/{id}/log", job_log, 0},
-    {HTTP_GET, "/job/{id}/event", job_event_show, 0},
-    {HTTP_GET, "/functions", functions_list, 0},
-    {HTTP_GET, "/healthz", health_alive, ROUTE_NO_STORE},
-    {HTTP_GET, "/readyz", health_ready, 0},
+    {HTTP_GET, "/job", job_list, 0, SCOPE_LIST},
+    {HTTP_GET, "/job/{id}", job_show, 0, SCOPE_READ},
+    {HTTP_GET, "/job/{id}/result", job_result, 0, SCOPE_READ},
+    {HTTP_GET, "/job/{id}/log", job_log, 0, SCOPE_READ},
+    {HTTP_GET, "/job/{id}/event", job_event_show, 0, SCOPE_READ},
+    {HTTP_GET, "/functions", functions_list, 0, SCOPE_LIST},
+    {HTTP_GET, "/healthz", health_alive, ROUTE_NO_STORE, 0},
+    {HTTP_GET, "/readyz", health_ready, 0, 0},
     /* submit */
-    {HTTP_POST, "/job", NULL, 0},
-    {HTTP_DELETE, "/job/{id}", NULL, 0},
-    {HTTP_POST, "/job/{id}/retry", NULL, 0},
+    {HTTP_POST, "/job", NULL, 0, 0},
+    {HTTP_DELETE, "/job/{id}", NULL, 0, 0},
+    {HTTP_POST, "/job/{id}/retry", NULL, 0, 0},
 };
 
 static const struct program program = {

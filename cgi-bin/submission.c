@@ -3,6 +3,7 @@
 
 #include "clock.h"
 #include "function.h"
+#include "guard.h"
 #include "job_document.h"
 #include "log.h"
 #include "service.h"
@@ -27,13 +28,10 @@ static bool charset_is_utf8(const char *type)
 bool submission_check_type(struct exchange *exchange)
 {
     const char *type = request_header(&exchange->request, HEADER_CONTENT_TYPE);
-    const char *site = request_header(&exchange->request, HEADER_FETCH_SITE);
     if (job_type_is_json(type) && charset_is_utf8(type))
         return true;
-    /* Without body and type a page of another site could post without being asked for leave (CORS): its
-     * browser says so. */
-    bool from_elsewhere = *site != '\0' && strcmp(site, "same-origin") != 0 && strcmp(site, "none") != 0;
-    if (*type == '\0' && exchange->body.length == 0 && !from_elsewhere)
+    /* Without a body there is nothing to declare; what a page of another site sends is the guard's affair. */
+    if (*type == '\0' && exchange->body.length == 0)
         return true;
     response_header(&exchange->response, "Accept", "application/json");
     response_fail(&exchange->response, 415, "Unsupported media type",
@@ -72,6 +70,8 @@ bool submission_take_function(struct exchange *exchange, struct submission *subm
                                ? function_find(exchange->configuration, name, &function, &error)
                                : NOTFOUND;
     submission->function = name;
+    if (job_function_name_is_valid(name) && !guard_may_use(exchange, name))
+        return false;
     if (outcome == OK)
         return true;
     if (outcome == NOTFOUND) {
@@ -177,14 +177,12 @@ static void copy_text(char *to, size_t size, const char *from)
 static void describe_job(struct exchange *exchange, const struct submission *submission, struct job *job)
 {
     const char *traceparent = request_header(&exchange->request, HEADER_TRACEPARENT);
-    const char *user = exchange->request.remote_user;
     copy_text(job->function, sizeof job->function, submission->function);
     job->created_ms = clock_wall_ms();
     job->first_due_ms = job->due_ms = job->created_ms + submission->delay_ms;
     if (traceparent_is_valid(traceparent))
         copy_text(job->traceparent, sizeof job->traceparent, traceparent);
-    if (user != NULL && strlen(user) < sizeof job->caller && json_utf8_is_valid(user, strlen(user)))
-        copy_text(job->caller, sizeof job->caller, user);
+    copy_text(job->caller, sizeof job->caller, exchange->caller.name);
     if (submission->callback_url != NULL)
         copy_text(job->callback_url, sizeof job->callback_url, submission->callback_url);
     if (submission->retry_of != NULL) {
@@ -243,6 +241,8 @@ bool submission_commit(struct exchange *exchange, const struct submission *submi
         .queue_max = exchange->configuration->queue_max,
     };
     bool replayed = false, queue_full = false;
+    if (!guard_take_quota(exchange))
+        return false;
     describe_job(exchange, submission, &wish.job);
     enum outcome outcome = job_id_make(&wish.job.id, &error);
     if (wish.idempotency_key != NULL)

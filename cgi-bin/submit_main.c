@@ -4,18 +4,18 @@
 #include "program.h"
 
 static const struct route routes[] = {
-    {HTTP_POST, "/job", job_submit, ROUTE_BODY},
-    {HTTP_DELETE, "/job/{id}", job_cancel, 0},
-    {HTTP_POST, "/job/{id}/retry", job_retry, ROUTE_BODY},
+    {HTTP_POST, "/job", job_submit, ROUTE_BODY, SCOPE_SUBMIT},
+    {HTTP_DELETE, "/job/{id}", job_cancel, 0, SCOPE_CANCEL},
+    {HTTP_POST, "/job/{id}/retry", job_retry, ROUTE_BODY, SCOPE_SUBMIT},
     /* status */
-    {HTTP_GET, "/job", NULL, 0},
-    {HTTP_GET, "/job/{id}", NULL, 0},
-    {HTTP_GET, "/job/{id}/result", NULL, 0},
-    {HTTP_GET, "/job/{id}/log", NULL, 0},
-    {HTTP_GET, "/job/{id}/event", NULL, 0},
-    {HTTP_GET, "/functions", NULL, 0},
-    {HTTP_GET, "/healthz", NULL, 0},
-    {HTTP_GET, "/readyz", NULL, 0},
+    {HTTP_GET, "/job", NULL, 0, 0},
+    {HTTP_GET, "/job/{id}", NULL, 0, 0},
+    {HTTP_GET, "/job/{id}/result", NULL, 0, 0},
+    {HTTP_GET, "/job/{id}/log", NULL, 0, 0},
+    {HTTP_GET, "/job/{id}/event", NULL, 0, 0},
+    {HTTP_GET, "/functions", NULL, 0, 0},
+    {HTTP_GET, "/healthz", NULL, 0, 0},
+    {HTTP_GET, "/readyz", NULL, 0, 0},
 };
 
 static const struct program program = {

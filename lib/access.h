@@ -30,6 +30,7 @@
 #define ACCESS_SECRET_SIZE   47 /* "jg_", 43 characters, NUL */
 #define ACCESS_FUNCTIONS_MAX 32
 #define ACCESS_DIGEST_SIZE   32
+#define ACCESS_ACCOUNT_SIZE  (JOB_CALLER_SIZE + 2) /* whom limits count against */
 
 enum access_scope {
     SCOPE_SUBMIT = 1 << 0,

@@ -1,5 +1,6 @@
 #include "config.h"
 #include "configuration.h"
+#include "access.h"
 #include "configuration_private.h"
 #include "ini_file.h"
 #include "log.h"
@@ -92,6 +93,18 @@ static const struct key keys[] = {
      "New jobs are refused (507) while less than this is free on the store's disk."},
     {INSTALLATION, "idempotency_ttl", SETTING_DURATION, OF_ALL(idempotency_ttl_ms), "24h", 1, 3650 * DAY,
      "How long an Idempotency-Key is remembered."},
+
+    {HEADING, .help = "Callers. Keys are made with: jobgatectl key add NAME --allow submit,read"},
+    {INSTALLATION, "anonymous", SETTING_SCOPES, OF_ALL(anonymous), "none", 0, SCOPE_ALL,
+     "What one without a key may do: none, all, or some of submit, read, list, cancel, metrics, admin."},
+    {INSTALLATION, "cors_origins", SETTING_ORIGINS, OF_ALL(cors_origins), "", 0, 0,
+     "Origins whose pages may use the service from a browser: https://app.example, or * for all."},
+    {INSTALLATION, "rate", SETTING_NUMBER, OF_ALL(rate), "0", 0, 1000000,
+     "Requests a second of one caller (key, else address); above it 429. 0: no limit."},
+    {INSTALLATION, "burst", SETTING_NUMBER, OF_ALL(burst), "0", 0, 1000000,
+     "How many of them may come at once. 0: as many as the rate."},
+    {INSTALLATION, "daily_quota", SETTING_NUMBER, OF_ALL(daily_quota), "0", 0, INT64_C(1000000000),
+     "Jobs that one caller may submit in a day (UTC). 0: no limit."},
 
     {HEADING,
      .help = "Callbacks (X-Callback-Url, on_success, on_failure), signed by Standard Webhooks; the secret "
@@ -474,6 +487,15 @@ static void resolve_retention(const struct section *defaults, struct section *se
     }
 }
 
+/* No key of its own: it has to belong to the same user as the store, and to be as private. */
+static enum outcome resolve_keys_file(struct loaded *loaded, struct error *error)
+{
+    struct buffer path = {0};
+    buffer_printf(&path, "%s/keys", loaded->shown.data_dir);
+    loaded->shown.keys_file = path.failed ? NULL : keep(loaded, path.data);
+    return loaded->shown.keys_file != NULL ? OK : no_memory(error);
+}
+
 static enum outcome resolve_defaults(struct loaded *loaded, struct error *error)
 {
     for (size_t i = 0; i < KEY_COUNT; i++) {
@@ -484,7 +506,7 @@ static enum outcome resolve_defaults(struct loaded *loaded, struct error *error)
             return outcome;
     }
     resolve_retention(&loaded->defaults, &loaded->defaults);
-    return OK;
+    return resolve_keys_file(loaded, error);
 }
 
 static void resolve_section(struct loaded *loaded, struct section *section)

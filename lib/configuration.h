@@ -77,6 +77,13 @@ struct configuration {
     int64_t queue_max;          /* queued jobs of all functions together; 0 = no limit */
     int64_t disk_reserve;       /* new jobs are refused when less is free: 64 MiB */
     int64_t idempotency_ttl_ms; /* 24 h */
+    /* callers */
+    int64_t anonymous;        /* enum access_scope: what one without a key may do; nothing */
+    const char *keys_file;    /* data_dir/keys; see access.h */
+    const char *cors_origins; /* origins whose pages may ask; "" = none, "*" = all */
+    int64_t rate;             /* requests a second of a caller; 0 = no limit */
+    int64_t burst;
+    int64_t daily_quota; /* submissions of a caller */
     /* callbacks */
     const char *callback_allow;  /* addresses that are not public and may be reached; see address.h */
     int64_t callback_timeout_ms; /* 15 s: of one try */

@@ -1,5 +1,6 @@
 #include "config.h"
 #include "setting.h"
+#include "access.h"
 #include "address.h"
 #include "job.h"
 #include "log.h"
@@ -66,6 +67,15 @@ static bool parse_level(const char *text, int64_t *value)
     return false;
 }
 
+static bool parse_scopes(const char *text, int64_t *value)
+{
+    unsigned scopes;
+    if (access_scopes_parse(text, &scopes, NULL) != OK)
+        return false;
+    *value = scopes;
+    return true;
+}
+
 static const char *meaning(enum setting_kind kind)
 {
     switch (kind) {
@@ -79,6 +89,8 @@ static const char *meaning(enum setting_kind kind)
         return "error, warning, info or debug";
     case SETTING_ACCEPTED:
         return "202 or 200";
+    case SETTING_SCOPES:
+        return "none, all, or some of submit, read, list, cancel, metrics, admin";
     default:
         return "a whole number";
     }
@@ -104,6 +116,8 @@ enum outcome setting_parse_number(enum setting_kind kind, const char *text, int6
     bool understood;
     if (kind == SETTING_LEVEL)
         understood = parse_level(text, &parsed);
+    else if (kind == SETTING_SCOPES)
+        understood = parse_scopes(text, &parsed);
     else if (kind == SETTING_LIMIT && strcmp(text, "unlimited") == 0)
         understood = true;
     else
@@ -122,6 +136,11 @@ void setting_print_number(enum setting_kind kind, int64_t value, struct buffer *
 {
     if (kind == SETTING_LEVEL) {
         buffer_append_text(out, levels[value]);
+        return;
+    }
+    if (kind == SETTING_SCOPES) {
+        char scopes[64];
+        buffer_append_text(out, access_scopes_format((unsigned)value, scopes));
         return;
     }
     if (kind == SETTING_LIMIT && value < 0) {
@@ -179,6 +198,21 @@ static enum outcome check_target(const char *text, struct error *error)
     return OK;
 }
 
+/* An origin is scheme, host and port (RFC 6454): no path, not even a slash. */
+static enum outcome check_origins(const char *text, struct error *error)
+{
+    for (const char *at = text + strspn(text, ", "); *at != 0; at += strspn(at, ", ")) {
+        size_t length = strcspn(at, ", ");
+        size_t scheme = strncmp(at, "https://", 8) == 0 ? 8 : strncmp(at, "http://", 7) == 0 ? 7 : 0;
+        bool is_star = length == 1 && *at == '*';
+        if (!is_star &&
+            (scheme == 0 || length <= scheme || strcspn(at + scheme, "/?#@, ") + scheme != length))
+            return error_set(error, INVALID, "must be origins such as https://app.example:8443, or *");
+        at += length;
+    }
+    return OK;
+}
+
 enum outcome setting_check_text(enum setting_kind kind, const char *text, struct error *error)
 {
     switch (kind) {
@@ -193,6 +227,8 @@ enum outcome setting_check_text(enum setting_kind kind, const char *text, struct
                                "must be a function's name: up to 64 letters, digits, - and _");
     case SETTING_BASE:
         return check_base(text, error);
+    case SETTING_ORIGINS:
+        return check_origins(text, error);
     case SETTING_NETWORKS:
         return address_list_check(text, error);
     case SETTING_TARGET:

@@ -20,6 +20,7 @@ enum setting_kind {
     SETTING_NUMBER,       /* digits */
     SETTING_LIMIT,        /* digits, or "unlimited" for -1 */
     SETTING_LEVEL,        /* error, warning, info, debug (enum log_level) */
+    SETTING_SCOPES,       /* none, all, or a list (access.h) */
     SETTING_ACCEPTED,     /* 200 or 202 */
     /* a text */
     SETTING_PATH,          /* a file or folder */
@@ -28,6 +29,7 @@ enum setting_kind {
     SETTING_FUNCTION,      /* a function's name */
     SETTING_NETWORKS,      /* nothing, or addresses and networks (address.h) */
     SETTING_TARGET,        /* nothing, an http(s) URL, or a function's name */
+    SETTING_ORIGINS,       /* nothing, *, or origins: https://host:port */
     SETTING_BASE,          /* nothing, /path, or http(s)://host/path; no '/' at its end */
 };
 

@@ -114,6 +114,9 @@ enum outcome store_wait(struct store *store, const struct job_id *id, uint64_t r
 struct store_filter {
     enum job_status status; /* 0 = any */
     const char *function;   /* NULL = any */
+    /* When `function` is NULL: only these. function_count 0 = all. */
+    const char (*functions)[JOB_FUNCTION_SIZE];
+    size_t function_count;
 };
 /* Up to `limit` jobs, newest first, before `before` (NULL = from the newest). *jobs is given back with free(); *more
  * says that an older one exists: go on with the last id. The cost is that of the page, whatever the store holds. */

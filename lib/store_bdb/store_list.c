@@ -118,6 +118,15 @@ static enum outcome add_statuses(struct list *call, struct walk *walk, const cha
     return outcome;
 }
 
+static enum outcome add_named(struct list *call, struct walk *walk, struct error *error)
+{
+    enum outcome outcome = OK;
+
+    for (size_t i = 0; outcome == OK && i < call->filter.function_count; i++)
+        outcome = add_statuses(call, walk, call->filter.functions[i], error);
+    return outcome;
+}
+
 static enum outcome add_functions(struct list *call, struct walk *walk, struct error *error)
 {
     char function[JOB_FUNCTION_SIZE] = "";
@@ -176,6 +185,8 @@ static enum outcome list_filtered(struct transaction *transaction, struct list *
     if (outcome == OK && call->filter.function != NULL) {
         strncpy(function, call->filter.function, sizeof function - 1);
         outcome = add_statuses(call, &walk, function, error);
+    } else if (outcome == OK && call->filter.function_count > 0) {
+        outcome = add_named(call, &walk, error);
     } else if (outcome == OK) {
         outcome = add_functions(call, &walk, error);
     }
@@ -194,7 +205,7 @@ static enum outcome list(struct transaction *transaction, void *context, struct 
 
     call->count = 0;
     call->more = false;
-    if (call->filter.status == 0 && call->filter.function == NULL)
+    if (call->filter.status == 0 && call->filter.function == NULL && call->filter.function_count == 0)
         return list_all(transaction, call, error);
     return list_filtered(transaction, call, error);
 }

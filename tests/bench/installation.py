@@ -101,6 +101,7 @@ class Installation:
                 f"functions_dir = {self.path('functions')}\n"
                 f"worker_program = {self.build}/jobgate-supervisor\n"
                 f"log_file = {self.path('jobgate.log')}\n"
+                f"anonymous = all\n"
                 f"queue_max = 0\n{self.settings}\n"
                 f"[function paused]\nconcurrency = 0\n"
                 + ("[function batch]\nconcurrency = 0\n" if batch_paused else ""))

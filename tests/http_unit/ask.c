@@ -7,18 +7,18 @@
 #include <string.h>
 
 static const struct route routes[] = {
-    {HTTP_POST, "/job", job_submit, ROUTE_BODY},
-    {HTTP_DELETE, "/job/{id}", job_cancel, 0},
-    {HTTP_POST, "/job/{id}/retry", job_retry, ROUTE_BODY},
-    {HTTP_GET, "/job", job_list, 0},
-    {HTTP_GET, "/job/{id}", job_show, 0},
-    {HTTP_GET, "/job/{id}/result", job_result, 0},
-    {HTTP_GET, "/job/{id}/log", job_log, 0},
-    {HTTP_GET, "/job/{id}/event", job_event_show, 0},
-    {HTTP_GET, "/functions", functions_list, 0},
-    {HTTP_GET, "/healthz", health_alive, ROUTE_NO_STORE},
-    {HTTP_GET, "/readyz", health_ready, 0},
-    {HTTP_GET, "/metrics", NULL, 0},
+    {HTTP_POST, "/job", job_submit, ROUTE_BODY, SCOPE_SUBMIT},
+    {HTTP_DELETE, "/job/{id}", job_cancel, 0, SCOPE_CANCEL},
+    {HTTP_POST, "/job/{id}/retry", job_retry, ROUTE_BODY, SCOPE_SUBMIT},
+    {HTTP_GET, "/job", job_list, 0, SCOPE_LIST},
+    {HTTP_GET, "/job/{id}", job_show, 0, SCOPE_READ},
+    {HTTP_GET, "/job/{id}/result", job_result, 0, SCOPE_READ},
+    {HTTP_GET, "/job/{id}/log", job_log, 0, SCOPE_READ},
+    {HTTP_GET, "/job/{id}/event", job_event_show, 0, SCOPE_READ},
+    {HTTP_GET, "/functions", functions_list, 0, SCOPE_LIST},
+    {HTTP_GET, "/healthz", health_alive, ROUTE_NO_STORE, 0},
+    {HTTP_GET, "/readyz", health_ready, 0, 0},
+    {HTTP_GET, "/metrics", NULL, 0, SCOPE_METRICS},
 };
 static const struct router router = {"test", routes, sizeof routes / sizeof *routes};
 

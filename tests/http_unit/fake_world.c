@@ -1,6 +1,7 @@
 #include "config.h"
 #include "fake_world.h"
 
+#include "access.h"
 #include "clock.h"
 #include "function.h"
 #include "deliverer.h"
@@ -73,6 +74,9 @@ void fake_reset(void)
         .threads = 4,
         .max_workers = 4,
         .store_deadline_ms = 1000,
+        .anonymous = SCOPE_ALL,
+        .cors_origins = "",
+        .keys_file = "/fake/data/keys",
         .idempotency_ttl_ms = 1000,
     };
 }

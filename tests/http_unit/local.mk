@@ -14,3 +14,7 @@ tests_http_unit_test_jobs_LDADD = $(HTTP_TEST_LIBS)
 cmocka_tests += tests/http_unit/test_request
 tests_http_unit_test_request_CPPFLAGS = $(HTTP_TEST_CPPFLAGS)
 tests_http_unit_test_request_LDADD = $(HTTP_TEST_LIBS)
+cmocka_tests += tests/http_unit/test_guard
+tests_http_unit_test_guard_SOURCES = tests/http_unit/test_guard.c $(HTTP_TEST_WORLD)
+tests_http_unit_test_guard_CPPFLAGS = $(HTTP_TEST_CPPFLAGS)
+tests_http_unit_test_guard_LDADD = $(HTTP_TEST_LIBS)
