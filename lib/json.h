@@ -23,6 +23,8 @@
  * counts, not only objects. Texts of 4 GiB and more are INVALID. */
 enum outcome json_check(const char *text, size_t length, size_t *offset, struct error *error);
 
+/* Bytes of the UTF-8 character that begins at `at` (before `end`), 0 when there is none. */
+size_t json_character_size(const char *at, const char *end);
 /* True when the bytes are UTF-8 (RFC 3629). */
 bool json_utf8_is_valid(const char *text, size_t length);
 

@@ -32,6 +32,9 @@ lib_libjobgate_a_SOURCES = \
 	lib/job_id.h \
 	lib/json.c \
 	lib/json.h \
+	lib/json_check.c \
+	lib/json_keys.c \
+	lib/json_keys.h \
 	lib/launch.c \
 	lib/launch.h \
 	lib/log.c \
