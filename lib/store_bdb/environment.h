@@ -84,4 +84,9 @@ char *environment_turn(struct environment *environment); /* JOB_FUNCTION_SIZE by
  * 200 ms). */
 enum outcome environment_has_space(struct environment *environment, size_t needed, struct error *error);
 
+/* For the operator, after a fault (gate.h): writes every log and table file once more over itself, so that what the
+ * kernel still has is on the disk or the failure shows again (IO: the fault stays), and puts the store back in service;
+ * the next visitor recovers. accept_loss: also from a log that is shorter than it once was. Processes may be running. */
+enum outcome environment_clear_fault(const char *data_dir, bool accept_loss, struct error *error);
+
 #endif

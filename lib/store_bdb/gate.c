@@ -237,16 +237,24 @@ struct gate_page *gate_page(struct gate *gate)
 
 /* ---- watching the holder ---- */
 
-static void end_holder(struct gate *gate, int32_t pid, uint64_t started, int64_t silent_ms)
+static void report_holder(const char *event, int32_t pid, int64_t silent_ms)
 {
     char number[16], time[24];
     snprintf(number, sizeof number, "%d", (int)pid);
     snprintf(time, sizeof time, "%lld", (long long)silent_ms);
-    log_event(LOG_LEVEL_ERROR, "gate_holder_killed", "holder", number, "silent_ms", time, NULL);
-    if (pid == gate->pid && started == gate->started)
-        kill(getpid(), SIGKILL); /* a thread of ours is stuck inside: nothing else frees the others */
-    if (!process_kill(pid, started))
-        log_event(LOG_LEVEL_ERROR, "gate_holder_unknown", "holder", number, NULL);
+    log_event(LOG_LEVEL_ERROR, event, "holder", number, "silent_ms", time, NULL);
+}
+
+static void end_holder(struct gate *gate, int32_t pid, uint64_t started, int64_t silent_ms)
+{
+    bool own = pid == gate->pid && started == gate->started;
+    if (own) {
+        /* A thread of ours is stuck inside: nothing else frees the others, and everybody behind them. */
+        report_holder("gate_holder_killed", pid, silent_ms);
+        kill(getpid(), SIGKILL);
+    }
+    bool killed = process_kill(pid, started);
+    report_holder(killed ? "gate_holder_killed" : "gate_holder_unknown", pid, silent_ms);
 }
 
 /* Called now and then by whoever waits. */

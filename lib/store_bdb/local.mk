@@ -9,6 +9,7 @@ lib_libjobgate_a_SOURCES += \
 	lib/store_bdb/engine.h \
 	lib/store_bdb/environment.c \
 	lib/store_bdb/environment.h \
+	lib/store_bdb/fault.c \
 	lib/store_bdb/gate.c \
 	lib/store_bdb/gate.h \
 	lib/store_bdb/job_load.c \

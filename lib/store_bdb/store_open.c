@@ -71,3 +71,9 @@ void store_ring_job(struct store *store, const struct job_id *id)
 {
     doorbell_ring_job(store->doorbell, id);
 }
+
+enum outcome store_clear_fault(const struct configuration *configuration, bool accept_loss,
+                               struct error *error)
+{
+    return environment_clear_fault(configuration->data_dir, accept_loss, error);
+}

@@ -74,3 +74,6 @@ tests_unit_test_exec_CPPFLAGS = $(AM_CPPFLAGS) $(WORKER_TEST_CPPFLAGS)
 cmocka_tests += tests/unit/test_strays
 tests_unit_test_strays_LDADD = worker/libworker.a $(TEST_LIBS)
 tests_unit_test_strays_CPPFLAGS = $(AM_CPPFLAGS) $(WORKER_TEST_CPPFLAGS)
+cmocka_tests += tests/unit/test_gate_hazards
+tests_unit_test_gate_hazards_SOURCES = tests/unit/test_gate_hazards.c tests/unit/injection.c tests/unit/injection.h $(STORE_FIXTURE)
+tests_unit_test_gate_hazards_LDADD = $(TEST_LIBS)

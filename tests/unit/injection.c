@@ -1,0 +1,56 @@
+#include "config.h"
+#include "injection.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+struct injection injection;
+
+static void step(void)
+{
+    if (injection.die_at > 0 && --injection.die_at == 0)
+        kill(getpid(), SIGKILL);
+}
+
+static int sync_with(long number, int descriptor)
+{
+    step();
+    if (injection.sync_failures > 0) {
+        injection.sync_failures--;
+        errno = injection.sync_errno;
+        return -1;
+    }
+    int result = (int)syscall(number, descriptor);
+    if (result == 0 && injection.after_sync != NULL)
+        injection.after_sync(descriptor);
+    return result;
+}
+
+int fdatasync(int descriptor)
+{
+    return sync_with(SYS_fdatasync, descriptor);
+}
+
+int fsync(int descriptor)
+{
+    struct stat status;
+    if (fstat(descriptor, &status) == 0 && S_ISDIR(status.st_mode))
+        injection.folder_syncs++;
+    return sync_with(SYS_fsync, descriptor);
+}
+
+ssize_t pwrite(int descriptor, const void *bytes, size_t length, off_t offset)
+{
+    step();
+    return syscall(SYS_pwrite64, descriptor, bytes, length, offset);
+}
+
+int unlinkat(int folder, const char *name, int flags)
+{
+    step();
+    return (int)syscall(SYS_unlinkat, folder, name, flags);
+}
