@@ -27,8 +27,9 @@
 #define TELL_SANITIZER_LOCKED(mutex) ((void)(mutex))
 #endif
 
-#define MAGIC  UINT64_C(0x657461672d626f6a) /* "job-gate" */
-#define LAYOUT 1
+#define FILE_NAME "gate"
+#define MAGIC     UINT64_C(0x657461672d626f6a) /* "job-gate" */
+#define LAYOUT    1
 
 #define OPEN_MS        10000 /* how long making the page may wait for others who do the same */
 #define SPIN_US        40    /* longer than an ordinary stay: sleeping and being woken costs as much */
@@ -127,17 +128,27 @@ static void unremember_gate(struct gate *gate)
 
 /* ---- opening ---- */
 
+/* The mapping has an open file of its own: it keeps that open, also in a child that lives on after a fork, and with it
+ * the lock if it were the same. */
 static enum outcome map_page(int folder, struct gate *gate, struct error *error)
 {
-    enum outcome outcome = folder_file(folder, "gate", sizeof(struct gate_page), &gate->descriptor, error);
+    int descriptor;
+    struct stat mapped, locked;
+    enum outcome outcome = folder_file(folder, FILE_NAME, sizeof(struct gate_page), &descriptor, error);
     if (outcome != OK)
         return outcome;
-    void *page =
-        mmap(NULL, sizeof(struct gate_page), PROT_READ | PROT_WRITE, MAP_SHARED, gate->descriptor, 0);
-    if (page == MAP_FAILED)
-        return error_set_errno(error, NOMEM, errno, "mapping the store's gate");
-    gate->page = page;
-    return OK;
+    void *page = mmap(NULL, sizeof(struct gate_page), PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
+    if (page != MAP_FAILED)
+        gate->page = page;
+    else
+        outcome = error_set_errno(error, NOMEM, errno, "mapping the store's gate");
+    if (outcome == OK)
+        outcome = folder_file(folder, FILE_NAME, 0, &gate->descriptor, error);
+    if (outcome == OK && (fstat(descriptor, &mapped) != 0 || fstat(gate->descriptor, &locked) != 0 ||
+                          mapped.st_ino != locked.st_ino))
+        outcome = error_set(error, UNAVAILABLE, "the file \"gate\" of the data folder was replaced");
+    close(descriptor);
+    return outcome;
 }
 
 static enum outcome know_oneself(struct gate *gate, struct error *error)
