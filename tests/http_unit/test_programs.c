@@ -40,7 +40,7 @@ static int set_up(void **state)
     chmod(echo, 0755);
     snprintf(text, sizeof text,
              "data_dir = %s\nfunctions_dir = %s\nworker_program = /bin/true\ndefault_function = echo\n"
-             "wait_max = 5\nthreads = 6\nmax_event_size = 100000\n",
+             "anonymous = all\nwait_max = 5\nthreads = 6\nmax_event_size = 100000\n",
              data, functions);
     configuration = test_file(folder, "jobgate.conf", text);
     if (asprintf(&configuration_variable, "JOBGATE_CONFIG=%s", configuration) < 0)
