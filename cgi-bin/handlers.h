@@ -8,14 +8,15 @@
 #include "exchange.h"
 
 /* GET */
-void job_show(struct exchange *exchange);       /* /job/{id}, ?wait= */
-void job_list(struct exchange *exchange);       /* /job, ?status= &function= &limit= &cursor= */
-void job_result(struct exchange *exchange);     /* /job/{id}/result */
-void job_log(struct exchange *exchange);        /* /job/{id}/log, ?offset= */
-void job_event_show(struct exchange *exchange); /* /job/{id}/event */
-void functions_list(struct exchange *exchange); /* /functions */
-void health_alive(struct exchange *exchange);   /* /healthz */
-void health_ready(struct exchange *exchange);   /* /readyz */
+void job_show(struct exchange *exchange);         /* /job/{id}, ?wait= */
+void job_list(struct exchange *exchange);         /* /job, ?status= &function= &limit= &cursor= */
+void job_result(struct exchange *exchange);       /* /job/{id}/result */
+void job_log(struct exchange *exchange);          /* /job/{id}/log, ?offset= */
+void job_event_show(struct exchange *exchange);   /* /job/{id}/event */
+void functions_list(struct exchange *exchange);   /* /functions */
+void description_show(struct exchange *exchange); /* /openapi.json */
+void health_alive(struct exchange *exchange);     /* /healthz */
+void health_ready(struct exchange *exchange);     /* /readyz */
 
 /* POST, DELETE */
 void job_submit(struct exchange *exchange); /* /job, ?function= &delay= */

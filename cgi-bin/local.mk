@@ -7,6 +7,7 @@ cgi_bin_libjobgatehttp_a_SOURCES = \
 	cgi-bin/application.h \
 	cgi-bin/committer.c \
 	cgi-bin/committer.h \
+	cgi-bin/description.c \
 	cgi-bin/exchange.c \
 	cgi-bin/exchange.h \
 	cgi-bin/functions_list.c \
@@ -47,3 +48,12 @@ cgi_bin_jobgate_submit_SOURCES = cgi-bin/submit_main.c
 cgi_bin_jobgate_submit_LDADD = cgi-bin/libjobgatehttp.a $(JOBGATE_LIBS) $(FCGI_LIBS)
 cgi_bin_jobgate_status_SOURCES = cgi-bin/status_main.c
 cgi_bin_jobgate_status_LDADD = cgi-bin/libjobgatehttp.a $(JOBGATE_LIBS) $(FCGI_LIBS)
+
+# The OpenAPI document as a C string, a line of it on a line.
+BUILT_SOURCES += cgi-bin/openapi_text.h
+CLEANFILES += cgi-bin/openapi_text.h
+EXTRA_DIST += cgi-bin/openapi.json
+AM_CPPFLAGS += -Icgi-bin
+cgi-bin/openapi_text.h: cgi-bin/openapi.json
+	$(AM_V_GEN)$(MKDIR_P) cgi-bin && sed -e 's/^ *//' -e 's/[\\"]/\\&/g' -e 's/.*/"&"/' $(srcdir)/cgi-bin/openapi.json >$@.new && mv $@.new $@
+cgi-bin/description.$(OBJEXT): cgi-bin/openapi_text.h
