@@ -192,7 +192,7 @@ def test_job_of_a_paused_function_is_accepted_and_waits(site, api):
 def test_disk_nearly_full_is_507_while_reads_go_on(start):
     site = start()
     job_id = site.api.run({})["jobId"]
-    site.edit(None, "disk_reserve", "1000000GiB")
+    site.edit(None, "disk_reserve", "1024GiB")
     answer = eventually(lambda: (seen := site.api.post()).status != 202 and seen, 10, "new jobs are refused")
     problem = assert_problem(answer, 507)
     assert problem["detail"]
