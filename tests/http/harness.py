@@ -185,7 +185,7 @@ class Site:
         shown = []
         for file in self.log_files():
             try:
-                text = file.read_bytes()[-LOG_SHOWN:].decode(errors="replace")
+                text = file.read_bytes()[-(LOG_SHOWN // 8 if file.name == "access.log" else LOG_SHOWN) :].decode(errors="replace")
             except OSError:
                 continue
             if text.strip():

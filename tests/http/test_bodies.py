@@ -110,8 +110,12 @@ def test_two_different_lengths_are_refused(api):
     assert_refused(api, before, answer)
 
 
-def test_missing_length_counts_as_no_body(api):
-    assert_event(api, api.raw(head(api)), b"{}")
+def test_missing_length_counts_as_no_body(site, api):
+    answer = api.raw(head(api))
+    if site.server == "lighttpd":
+        assert answer.status == 411, answer  # its own rule: a POST says how long it is, even 0
+    else:
+        assert_event(api, answer, b"{}")
 
 
 def test_expect_continue_is_answered(api):
@@ -120,10 +124,10 @@ def test_expect_continue_is_answered(api):
         assert connection.recv(4096).startswith((b"HTTP/1.1 100", b"HTTP/1.1 417"))
 
 
-def test_get_with_a_body_is_answered(api):
+def test_get_with_a_body_is_answered(site, api):
     job_id = api.submit({})
     answer = api.request("GET", f"/job/{job_id}", b'{"ignored":true}', {"Content-Type": "application/json"})
-    assert answer.status == 200, answer
+    assert answer.status == (400 if site.server == "lighttpd" else 200), answer  # lighttpd takes none
 
 
 def test_header_block_that_never_ends_is_cut_off(api):
