@@ -27,6 +27,7 @@ static const struct {
     {NAME("HTTP_PREFER"), HEADER_PREFER},
     {NAME("HTTP_SEC_FETCH_SITE"), HEADER_FETCH_SITE},
     {NAME("HTTP_TRACEPARENT"), HEADER_TRACEPARENT},
+    {NAME("HTTP_TRANSFER_ENCODING"), HEADER_TRANSFER_ENCODING},
     {NAME("HTTP_X_AMZ_INVOCATION_TYPE"), HEADER_INVOCATION_TYPE},
     {NAME("HTTP_X_AMZ_LOG_TYPE"), HEADER_LOG_TYPE},
     {NAME("HTTP_X_API_KEY"), HEADER_API_KEY},
@@ -472,6 +473,12 @@ int request_read_body(const struct request *request, const struct body_source *s
             break;
         buffer_grown(body, (size_t)count);
         got += (size_t)count;
+    }
+    if (!request->has_length && got == 0 && *request_header(request, HEADER_TRANSFER_ENCODING) != '\0') {
+        /* Apache ends the input of a CGI program early when the chunks are broken, and says nothing of it: such a
+         * request must not pass for one without a body, which would be an event of {}. */
+        error_set(error, INVALID, "the chunked body is empty or broken; without a body, send Content-Length: 0");
+        return 400;
     }
     if (!request->has_length)
         return got > limit ? too_large(limit, error) : 0;

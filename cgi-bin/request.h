@@ -63,6 +63,7 @@ enum request_header {
     HEADER_PREFER,
     HEADER_FETCH_SITE, /* Sec-Fetch-Site: how a browser says that another site asks */
     HEADER_TRACEPARENT,
+    HEADER_TRANSFER_ENCODING, /* chunked; under CGI the only sign of a body without a length */
     HEADER_COUNT
 };
 

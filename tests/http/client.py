@@ -138,7 +138,7 @@ class Api:
                     connection.sendall(piece)
                 if half_close:
                     connection.shutdown(socket.SHUT_WR)
-            except (BrokenPipeError, ConnectionResetError):
+            except OSError:
                 pass  # it may have answered early; what it said can still be read
             reply = http.client.HTTPResponse(connection)
             try:

@@ -112,6 +112,8 @@ def test_htaccess_serves_everything_below_its_folder(mounted):
     assert api.request("PUT", "/job", b"{}").status == 405
     assert api.get("/job/x").status == 404
     assert api.request("DELETE", f"/job/{job_id}").status == 409
+    head = f"POST {BASE}/job HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: 2000000000\r\n\r\n"
+    assert api.raw(head.encode(), half_close=True).status == 413
 
 
 @pytest.mark.only("apache")
