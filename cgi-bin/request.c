@@ -477,7 +477,8 @@ int request_read_body(const struct request *request, const struct body_source *s
     if (!request->has_length && got == 0 && *request_header(request, HEADER_TRANSFER_ENCODING) != '\0') {
         /* Apache ends the input of a CGI program early when the chunks are broken, and says nothing of it: such a
          * request must not pass for one without a body, which would be an event of {}. */
-        error_set(error, INVALID, "the chunked body is empty or broken; without a body, send Content-Length: 0");
+        error_set(error, INVALID,
+                  "the chunked body is empty or broken; without a body, send Content-Length: 0");
         return 400;
     }
     if (!request->has_length)

@@ -76,7 +76,8 @@ int transport_cgi(const struct application *application, char *const environment
 {
     static const struct exchange_host host = {begin_wait, end_wait, should_stop};
     struct input input = {0};
-    struct exchange exchange = {.source = {.read = read_input, .context = &input, .ends = false}, .host = &host};
+    struct exchange exchange = {.source = {.read = read_input, .context = &input, .ends = false},
+                                .host = &host};
     struct buffer head = {0};
 
     /* A client that has left is an error of write(2), not the end of what is under way. */
