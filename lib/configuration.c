@@ -77,6 +77,9 @@ static const struct key keys[] = {
      "Attempts that may run at the same time, of all functions together."},
     {INSTALLATION, "idle_linger", SETTING_DURATION, OF_ALL(idle_linger_ms), "10s", 0, 24 * 60 * MINUTE,
      "How long a worker without work waits for the next job before it ends."},
+    {INSTALLATION, "keeper_max", SETTING_DURATION, OF_ALL(keeper_max_ms), "15m", 0, 24 * 60 * MINUTE,
+     "One worker stays while a retry or a delayed job is due within this time, so that it runs without any\n"
+     "request. What is due later waits for the next request, or for `jobgate-worker --sweep` from cron."},
     {INSTALLATION, "kill_grace", SETTING_DURATION, OF_ALL(kill_grace_ms), "5s", 0, 60 * MINUTE,
      "Time between TERM and KILL for the processes of an attempt that is to end."},
     {INSTALLATION, "max_result_size", SETTING_SIZE, OF_ALL(max_result_size), "6MiB", 1, GIB,

@@ -69,6 +69,7 @@ struct configuration {
     /* workers */
     int64_t max_workers;     /* 4 */
     int64_t idle_linger_ms;  /* 10 s */
+    int64_t keeper_max_ms;   /* 15 min: how far ahead one worker waits for what is due */
     int64_t kill_grace_ms;   /* 5 s between TERM and KILL */
     int64_t max_result_size; /* 6 MiB */
     int64_t max_log_size;    /* 1 MiB */

@@ -48,11 +48,16 @@ static bool one_is_alive(const char *data_dir)
     return alive;
 }
 
+bool deliverer_ring(const struct configuration *configuration, struct store *store)
+{
+    store_ring_delivery(store);
+    return one_is_alive(configuration->data_dir);
+}
+
 enum outcome deliverer_wake(const struct configuration *configuration, struct store *store,
                             struct error *error)
 {
-    store_ring_delivery(store);
-    if (one_is_alive(configuration->data_dir))
+    if (deliverer_ring(configuration, store))
         return OK;
     return launch_program(configuration, "jobgate-deliver", error);
 }

@@ -13,6 +13,10 @@
 /* For the deliverer itself: OK and the lock is held until *lock is closed; UNAVAILABLE: there is one already. */
 enum outcome deliverer_lock(const char *data_dir, int *lock, struct error *error);
 
+/* Wakes the deliverer. False: none lives. For a process whose children are ended with an attempt, and which therefore has
+ * another one start it. */
+bool deliverer_ring(const struct configuration *configuration, struct store *store);
+
 /* Wakes the deliverer, or starts it when none lives. To be called after a job has ended that job_has_deliveries, and by
  * whoever finds a delivery due. IO: it could not be started; the delivery waits for the next call. */
 enum outcome deliverer_wake(const struct configuration *configuration, struct store *store,

@@ -15,7 +15,6 @@
 
 #define PAGE_OFFSET 4096 /* the bytes before it are only locked */
 #define FILE_SIZE   8192
-#define NOT_TAKEN   -1
 
 /* Behind the locks, mapped by everyone. What is in it is believed only together with a lock: a page of zeros,
  * or one of another boot, is as good as any. */
@@ -29,7 +28,6 @@ struct slots {
     int holder; /* the open file description that owns the lock; shared between supervisor and worker */
     int probe;  /* another one: F_OFD_GETLK does not see the locks of its own description */
     unsigned max_workers;
-    int taken; /* slot or NOT_TAKEN */
     struct page *page;
 };
 
@@ -85,7 +83,6 @@ static enum outcome make(const char *data_dir, unsigned max_workers, int holder,
         return error_set(error, NOMEM, "slots: no memory");
     made->holder = holder;
     made->probe = -1;
-    made->taken = NOT_TAKEN;
     made->max_workers = max_workers < SLOTS_MAX ? max_workers : SLOTS_MAX;
     enum outcome outcome = open_both(made, data_dir, error);
     if (outcome != OK) {
@@ -118,7 +115,6 @@ enum outcome slots_inherit(const char *data_dir, unsigned max_workers, int descr
         *slots = NULL;
         return error_set(error, INVALID, "slot %u is not held on descriptor %d", identity.slot, descriptor);
     }
-    (*slots)->taken = (int)identity.slot;
     return OK;
 }
 
@@ -164,7 +160,6 @@ static enum outcome begin_life(struct slots *slots, unsigned slot, struct slot_i
     }
     atomic_store(&slots->page->life[slot], life);
     atomic_store(&slots->page->starting_ms[slot], 0);
-    slots->taken = (int)slot;
     *identity = (struct slot_identity){.slot = slot, .life = life};
     return OK;
 }
@@ -183,12 +178,11 @@ enum outcome slots_take(struct slots *slots, unsigned wanted, struct slot_identi
     return error_set(error, UNAVAILABLE, "all %u slots are taken", slots->max_workers);
 }
 
+/* The whole range: the other process on this description may have changed to another slot. */
 void slots_give_back(struct slots *slots)
 {
-    if (slots->taken == NOT_TAKEN)
-        return;
-    set_lock(slots->holder, (unsigned)slots->taken, F_UNLCK);
-    slots->taken = NOT_TAKEN;
+    struct flock every = {.l_type = F_UNLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = SLOTS_MAX};
+    fcntl(slots->holder, F_OFD_SETLK, &every);
 }
 
 int slots_descriptor(const struct slots *slots)

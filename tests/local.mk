@@ -1,5 +1,6 @@
 # The tests. TAP for the C programs (cmocka prints it), pytest for the real servers.
 include tests/functions/local.mk
+include tests/tools/local.mk
 include tests/unit/local.mk
 include tests/http_unit/local.mk
 include tests/contract/local.mk

@@ -19,6 +19,23 @@ worker_libworker_a_SOURCES = \
 	worker/strays.c \
 	worker/strays.h
 
+# What is launched in a slot: small, without the store.
+pkglibexec_PROGRAMS += worker/jobgate-supervisor
+worker_jobgate_supervisor_SOURCES = \
+	worker/control.h \
+	worker/supervisor.c
+worker_jobgate_supervisor_LDADD = worker/libworker.a lib/libjobgate.a $(JSON_LIBS) $(INIH_LIBS)
+
+pkglibexec_PROGRAMS += worker/jobgate-worker
+worker_jobgate_worker_SOURCES = \
+	worker/care.c \
+	worker/control.h \
+	worker/errand.c \
+	worker/main.c \
+	worker/worker.c \
+	worker/worker.h
+worker_jobgate_worker_LDADD = worker/libworker.a $(JOBGATE_LIBS)
+
 # Callbacks have a program of their own: the only one that talks to the network, and that links libcurl.
 pkglibexec_PROGRAMS += worker/jobgate-deliver
 worker_jobgate_deliver_SOURCES = \

@@ -1,0 +1,254 @@
+/* main.c - the program jobgate-worker
+ *
+ *     jobgate-worker --config FILE --slot N --life X     started by jobgate-supervisor
+ *     jobgate-worker [--config FILE] --sweep             from cron: puts back what dead workers left, starts workers for
+ *                                                        what is due, removes what has expired
+ *     jobgate-worker [--config FILE] --test              checks the configuration and prints what is in force
+ *
+ * Signals: TERM, INT and HUP end the attempt (TERM, kill_grace, KILL), give the job back and end the worker.
+ * Exit status: 0; EX_CONFIG with words on standard error; EX_UNAVAILABLE when the store cannot be used; EX_USAGE; 90 for
+ * the supervisor (control.h).
+ * DIAGNOSTICS (log): worker_started, claimed, ended, worker_stopped, put_back, strays_ended, strays_left, store_trouble,
+ * outcome_not_recorded, outcome_not_synced, launch_failed. */
+#include "config.h"
+#include "worker.h"
+
+#include "clock.h"
+#include "deliverer.h"
+#include "launch.h"
+#include "log.h"
+#include "strays.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#define SWEEP_EXPIRE_BATCH  100
+#define SWEEP_EXPIRE_ROUNDS 100
+#define SWEEP_PATIENCE_MS   10000
+
+enum mode { MODE_WORK, MODE_SWEEP, MODE_TEST };
+
+struct command {
+    enum mode mode;
+    const char *file; /* NULL = not given */
+    struct slot_identity identity;
+    bool has_slot;
+    bool has_life;
+};
+
+static int usage(FILE *stream, int status)
+{
+    fputs(
+        "Usage: jobgate-worker [--config FILE] --sweep   put back what dead workers left, start workers for\n"
+        "                                               what is due, remove what has expired (for cron)\n"
+        "       jobgate-worker [--config FILE] --test    check the configuration and print what is in force\n"
+        "       jobgate-worker --help | --version\n"
+        "Workers are started by jobgate-supervisor, with --slot and --life.\n",
+        stream);
+    return status;
+}
+
+static int fail(int status, const struct error *error)
+{
+    fprintf(stderr, "jobgate-worker: %s\n", error->text);
+    log_event(LOG_LEVEL_ERROR, "worker_failed", "reason", error->text, NULL);
+    return status;
+}
+
+static int test_configuration(const char *file)
+{
+    struct configuration *configuration;
+    struct buffer text = {0};
+    struct error error;
+    if (configuration_load(file, &configuration, &error) != OK) {
+        fprintf(stderr, "jobgate-worker: %s\n", error.text);
+        return EX_CONFIG;
+    }
+    configuration_dump(configuration, &text);
+    configuration_release(configuration);
+    bool written =
+        !text.failed && fwrite(text.data, 1, text.length, stdout) == text.length && fflush(stdout) == 0;
+    buffer_free(&text);
+    return written ? 0 : EX_IOERR;
+}
+
+static enum outcome start(struct worker *worker, const char *file, struct error *error)
+{
+    enum outcome outcome = configuration_start(file, error);
+    if (outcome != OK)
+        return outcome;
+    worker->configuration = configuration_current();
+    return log_open("worker", worker->configuration->log_file,
+                    (enum log_level)worker->configuration->log_level, error);
+}
+
+static void remember_program(struct worker *worker)
+{
+    ssize_t length = readlink("/proc/self/exe", worker->program_path, sizeof worker->program_path - 1);
+    worker->program_path[length > 0 ? length : 0] = '\0';
+    if (stat("/proc/self/exe", &worker->program) < 0)
+        memset(&worker->program, 0, sizeof worker->program);
+}
+
+static enum outcome start_slot(struct worker *worker, struct slot_identity identity, struct error *error)
+{
+    const struct configuration *configuration = worker->configuration;
+    worker->identity = identity;
+    enum outcome outcome = slots_inherit(configuration->data_dir, (unsigned)configuration->max_workers,
+                                         SLOTS_DESCRIPTOR, identity, &worker->slots, error);
+    if (outcome == OK && fcntl(CONTROL_DESCRIPTOR, F_SETFD, FD_CLOEXEC) < 0)
+        outcome =
+            error_set_errno(error, INVALID, errno, "descriptor %d to the supervisor", CONTROL_DESCRIPTOR);
+    worker->supervised = outcome == OK;
+    if (outcome == OK && !strays_adopt(true))
+        outcome = error_set_errno(error, IO, errno, "becoming a subreaper");
+    if (outcome == OK)
+        outcome = signals_open(&worker->signals, error);
+    remember_program(worker);
+    return outcome;
+}
+
+static void stop(struct worker *worker)
+{
+    store_close(worker->store);
+    slots_close(worker->slots);
+    configuration_release(worker->configuration);
+}
+
+static int work(const struct command *command, const char *file)
+{
+    struct worker worker = {.supervised = false};
+    struct error error;
+    if (start(&worker, file, &error) != OK)
+        return fail(EX_CONFIG, &error);
+    int status = 0;
+    if (start_slot(&worker, command->identity, &error) != OK)
+        status = fail(EX_OSERR, &error);
+    else if (store_open(worker.configuration, STORE_WRITE, &worker.store, &error) != OK)
+        status = fail(EX_UNAVAILABLE, &error);
+    else
+        status = worker_live(&worker);
+    stop(&worker);
+    return status;
+}
+
+static void sweep_expired(struct worker *worker)
+{
+    unsigned removed = 1;
+    struct error error;
+    for (int round = 0; round < SWEEP_EXPIRE_ROUNDS && removed > 0; round++) {
+        if (store_expire(worker->store, clock_wall_ms(), SWEEP_EXPIRE_BATCH, clock_deadline(STORE_MS),
+                         &removed, &error) != OK)
+            return;
+    }
+}
+
+/* One worker is enough: it starts the others itself when more is due than it can do. */
+static enum outcome sweep_due(struct worker *worker, struct error *error)
+{
+    int64_t now_ms = clock_wall_ms(), next_ms;
+    enum outcome outcome = store_next_due(worker->store, worker->configuration, now_ms,
+                                          clock_deadline(STORE_MS), &next_ms, error);
+    if (outcome == OK && next_ms != 0 && next_ms <= now_ms && !store_ring_work(worker->store))
+        outcome = launch_worker(worker->configuration, worker->slots, error);
+    if (outcome == OK &&
+        store_next_delivery(worker->store, clock_deadline(STORE_MS), &next_ms, error) == OK && next_ms != 0 &&
+        next_ms <= now_ms)
+        outcome = deliverer_wake(worker->configuration, worker->store, error);
+    return outcome == NOTFOUND ? OK : outcome;
+}
+
+static int sweep(const char *file)
+{
+    struct worker worker = {.supervised = false};
+    struct error error;
+    if (start(&worker, file, &error) != OK)
+        return fail(EX_CONFIG, &error);
+    int status = 0;
+    if (store_open(worker.configuration, STORE_WRITE, &worker.store, &error) != OK ||
+        slots_open(worker.configuration->data_dir, (unsigned)worker.configuration->max_workers, &worker.slots,
+                   &error) != OK)
+        status = fail(EX_UNAVAILABLE, &error);
+    if (status == 0) {
+        care_orphans(&worker, SWEEP_PATIENCE_MS);
+        if (sweep_due(&worker, &error) != OK)
+            status = fail(EX_UNAVAILABLE, &error);
+        scratch_remove_dead(worker.configuration->data_dir, worker.slots);
+        sweep_expired(&worker);
+    }
+    stop(&worker);
+    return status;
+}
+
+/* False: wrong. */
+static bool parse_number(const char *text, int base, uint64_t most, uint64_t *number)
+{
+    char *end;
+    errno = 0;
+    *number = strtoull(text, &end, base);
+    return errno == 0 && end != text && *end == '\0' && *number <= most;
+}
+
+/* -1: go on; else the exit status. */
+static int parse_arguments(int count, char **arguments, struct command *command)
+{
+    static const struct option options[] = {
+        {"config", required_argument, NULL, 'c'}, {"slot", required_argument, NULL, 's'},
+        {"life", required_argument, NULL, 'l'},   {"sweep", no_argument, NULL, 'w'},
+        {"test", no_argument, NULL, 't'},         {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},      {0}};
+    uint64_t number = 0;
+    int option;
+    while ((option = getopt_long(count, arguments, "c:s:l:wthV", options, NULL)) != -1) {
+        switch (option) {
+        case 'c':
+            command->file = optarg;
+            break;
+        case 's':
+            command->has_slot = parse_number(optarg, 10, SLOTS_MAX - 1, &number);
+            command->identity.slot = (uint32_t)number;
+            break;
+        case 'l':
+            command->has_life = parse_number(optarg, 16, UINT64_MAX, &command->identity.life);
+            break;
+        case 'w':
+            command->mode = MODE_SWEEP;
+            break;
+        case 't':
+            command->mode = MODE_TEST;
+            break;
+        case 'h':
+            return usage(stdout, 0);
+        case 'V':
+            puts("jobgate-worker " PACKAGE_VERSION);
+            return 0;
+        default:
+            return usage(stderr, EX_USAGE);
+        }
+    }
+    return optind == count ? -1 : usage(stderr, EX_USAGE);
+}
+
+int main(int count, char **arguments)
+{
+    struct command command = {.mode = MODE_WORK};
+    int status = parse_arguments(count, arguments, &command);
+    if (status >= 0)
+        return status;
+    const char *file = configuration_path(command.file);
+    switch (command.mode) {
+    case MODE_TEST:
+        return test_configuration(file);
+    case MODE_SWEEP:
+        return sweep(file);
+    case MODE_WORK:
+        break;
+    }
+    return command.has_slot && command.has_life ? work(&command, file) : usage(stderr, EX_USAGE);
+}
