@@ -24,7 +24,7 @@ pkglibexec_PROGRAMS += worker/jobgate-supervisor
 worker_jobgate_supervisor_SOURCES = \
 	worker/control.h \
 	worker/supervisor.c
-worker_jobgate_supervisor_LDADD = worker/libworker.a lib/libjobgate.a $(JSON_LIBS) $(INIH_LIBS)
+worker_jobgate_supervisor_LDADD = worker/libworker.a lib/libjobgate.a $(JSON_LIBS) $(NETTLE_LIBS) $(INIH_LIBS)
 
 pkglibexec_PROGRAMS += worker/jobgate-worker
 worker_jobgate_worker_SOURCES = \
