@@ -11,8 +11,6 @@
 
 #include <stdlib.h>
 
-/* A sleeper looks again by itself now and then: the doorbell is a hint. */
-#define WAIT_LOOK_AGAIN_MS 2000
 /* The look at a job before and after a wait has this much time of its own: the wait's deadline says when to
  * give up waiting, not when the store is busy. */
 #define WAIT_READ_MS 5000
@@ -44,13 +42,12 @@ enum outcome store_wait(struct store *store, const struct job_id *id, uint64_t r
     for (;;) {
         uint32_t seen = doorbell_seen_job(store->doorbell, id);
         enum outcome outcome = store_get(store, id, clock_deadline(WAIT_READ_MS), job, error);
-        int64_t look_again = clock_deadline(WAIT_LOOK_AGAIN_MS);
 
         if (outcome != OK || job->revision != revision)
             return outcome;
         if (clock_left(deadline_ms) == 0)
             return error_set(error, UNAVAILABLE, "the job has not changed");
-        doorbell_wait_job(store->doorbell, id, seen, look_again < deadline_ms ? look_again : deadline_ms);
+        doorbell_wait_job(store->doorbell, id, seen, deadline_ms); /* which looks again by itself, too */
     }
 }
 

@@ -136,6 +136,10 @@ static void only_the_tail_is_kept(void **state)
     append(&running, 0, "x", 8);
     append(&running, 0, "y", 8);
     assert_part(&running, 0, 100, "CDEFGHxy", 15, 23);
+    append(&running, 0, "1234567", 8);
+    assert_part(&running, 0, 100, "y1234567", 22, 30); /* a piece that is dropped whole */
+    append(&running, 0, "Z", 8);
+    assert_part(&running, 0, 100, "1234567Z", 23, 31); /* one of a single byte */
     fixture_close(fixture);
 }
 

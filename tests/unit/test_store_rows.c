@@ -1,0 +1,329 @@
+/* test_store_rows.c - the tables behind the store: no index drifts from the jobs, nothing is left behind
+ *
+ * The contract cannot see a row that nobody reads. Here the tables are walked and held against each other after
+ * many random calls, always the same ones. */
+#include "config.h"
+
+#include "../contract/fixture.h"
+
+#include "store_bdb/record.h"
+#include "store_bdb/store_bdb.h"
+#include "store_bdb/table.h"
+
+#include <stdio.h>
+
+#define T0 ((int64_t)1800000000000)
+
+static size_t rows[TABLE_COUNT];
+
+static enum outcome count_rows(struct transaction *transaction, void *context, struct error *error)
+{
+    for (enum table name = 0; name < TABLE_COUNT; name++) {
+        struct key key = {.size = 0};
+        struct walk walk;
+        enum outcome outcome = walk_open(&walk, transaction, name, error);
+
+        rows[name] = 0;
+        if (outcome == OK)
+            outcome = walk_seek(&walk, &key, &key, error);
+        for (; outcome == OK; outcome = walk_next(&walk, &key, error))
+            rows[name]++;
+        walk_close(&walk);
+        if (outcome != NOTFOUND)
+            return outcome;
+    }
+    return OK;
+}
+
+struct expected {
+    size_t jobs;
+    size_t queued;
+    size_t running;
+    size_t expiring;
+    size_t with_event;
+    size_t with_result;
+    size_t attempts;
+};
+
+static bool has(struct transaction *transaction, enum table name, const struct key *key)
+{
+    char value[64];
+    size_t size;
+    struct error error;
+
+    return table_get(transaction, name, key, value, sizeof value, &size, &error) != NOTFOUND;
+}
+
+/* Each of these has just one row in its index, so that the number of rows there proves that there are no others. */
+static void check_job(struct transaction *transaction, const struct job *job, struct expected *expected)
+{
+    struct key listing = key_of_listing(job->function, job->status, &job->id);
+    struct key due = key_of_due(job->function, job->due_ms, &job->id);
+    struct key running = key_of_running(job->function, &job->id);
+    struct key expiry = key_of_expiry(job->expires_ms, EXPIRY_JOB, job->id.bytes, JOB_ID_BYTES);
+    struct key id = key_of_id(&job->id);
+
+    expected->jobs++;
+    expected->queued += job->status == JOB_QUEUED;
+    expected->running += job->status == JOB_RUNNING;
+    expected->expiring += job->expires_ms != 0;
+    expected->with_event += !job->purged;
+    expected->with_result += job->result_type[0] != '\0';
+    expected->attempts += job->attempts;
+    assert_true(has(transaction, TABLE_LISTING, &listing));
+    assert_int_equal(has(transaction, TABLE_DUE, &due), job->status == JOB_QUEUED);
+    assert_int_equal(has(transaction, TABLE_RUNNING, &running), job->status == JOB_RUNNING);
+    assert_int_equal(has(transaction, TABLE_EXPIRY, &expiry), job->expires_ms != 0);
+    assert_int_equal(has(transaction, TABLE_EVENTS, &id), !job->purged);
+    assert_int_equal(has(transaction, TABLE_RESULTS, &id), job->result_type[0] != '\0');
+}
+
+static enum outcome check_jobs(struct transaction *transaction, void *context, struct error *error)
+{
+    struct expected *expected = context;
+    uint8_t bytes[RECORD_JOB_MAX];
+    struct key key = {.size = 0};
+    struct walk walk;
+    enum outcome outcome = walk_open(&walk, transaction, TABLE_JOBS, error);
+
+    memset(expected, 0, sizeof *expected);
+    walk.value = bytes;
+    walk.capacity = sizeof bytes;
+    if (outcome == OK)
+        outcome = walk_seek(&walk, &key, &key, error);
+    for (; outcome == OK; outcome = walk_next(&walk, &key, error)) {
+        struct job_id id;
+        struct job job;
+
+        memcpy(id.bytes, key.bytes, JOB_ID_BYTES);
+        assert_true(record_get_job(bytes, walk.size, &id, &job));
+        check_job(transaction, &job, expected);
+    }
+    walk_close(&walk);
+    return outcome == NOTFOUND ? OK : outcome;
+}
+
+static void look(struct fixture *fixture)
+{
+    assert_int_equal(
+        environment_read(fixture->store->environment, count_rows, NULL, NULL, PATIENCE, &fixture->error), OK);
+}
+
+static void check_all(struct fixture *fixture)
+{
+    struct expected expected;
+
+    look(fixture);
+    assert_int_equal(
+        environment_read(fixture->store->environment, check_jobs, &expected, NULL, PATIENCE, &fixture->error),
+        OK);
+    assert_int_equal(rows[TABLE_JOBS], expected.jobs);
+    assert_int_equal(rows[TABLE_LISTING], expected.jobs);
+    assert_int_equal(rows[TABLE_DUE], expected.queued);
+    assert_int_equal(rows[TABLE_RUNNING], expected.running);
+    assert_int_equal(rows[TABLE_EVENTS], expected.with_event);
+    assert_int_equal(rows[TABLE_RESULTS], expected.with_result);
+    assert_int_equal(rows[TABLE_ATTEMPTS], expected.attempts);
+    assert_int_equal(rows[TABLE_EXPIRY], expected.expiring + rows[TABLE_GONE] + rows[TABLE_IDEMPOTENCY]);
+}
+
+/* ---- random calls ---- */
+
+#define KNOWN 64
+
+struct play {
+    struct fixture *fixture;
+    uint64_t seed;
+    int64_t now_ms;
+    struct job_id known[KNOWN];
+    unsigned known_count;
+    struct job running[KNOWN];
+    unsigned running_count;
+};
+
+/* A generator of its own, so that a failure can be repeated. */
+static uint32_t draw(struct play *play, uint32_t limit)
+{
+    play->seed = play->seed * 6364136223846793005U + 1442695040888963407U; /* Knuth's MMIX */
+    return (uint32_t)(play->seed >> 33) % limit;
+}
+
+static void play_submit(struct play *play)
+{
+    static const char *const functions[] = {"a", "aa", "b"};
+    static const char *const keys[] = {NULL, NULL, "k1", "k2", "k3"};
+    struct store_submission submission = fixture_submission(functions[draw(play, 3)]);
+    struct store_ticket ticket;
+    bool replayed;
+    bool queue_full;
+    struct job job;
+
+    submission.idempotency_key = keys[draw(play, 5)];
+    submission.job.due_ms += draw(play, 3000);
+    if (draw(play, 4) == 0)
+        strcpy(submission.job.callback_url, "https://example.org/");
+    assert_int_equal(store_submit(play->fixture->store, &submission, PATIENCE, &job, &replayed, &queue_full,
+                                  &ticket, &play->fixture->error),
+                     OK);
+    play->known[play->known_count++ % KNOWN] = job.id;
+}
+
+static void play_claim(struct play *play)
+{
+    struct job job;
+
+    if (play->running_count < KNOWN &&
+        fixture_try_claim(play->fixture, draw(play, 4), play->now_ms, &job) == OK)
+        play->running[play->running_count++] = job;
+}
+
+static void play_finish(struct play *play)
+{
+    static const enum job_event events[] = {JOB_SUCCEED,   JOB_SUCCEED,   JOB_FAIL,
+                                            JOB_TRY_LATER, JOB_INTERRUPT, JOB_FAIL_FOR_GOOD};
+    unsigned which;
+
+    if (play->running_count == 0)
+        return;
+    which = draw(play, play->running_count);
+    fixture_finish(play->fixture, &play->running[which], events[draw(play, 6)], draw(play, 3) ? "{}" : NULL);
+    play->running[which] = play->running[--play->running_count];
+}
+
+static void play_report(struct play *play)
+{
+    struct store_attempt attempt;
+    bool cancel_requested;
+
+    if (play->running_count == 0)
+        return;
+    attempt = fixture_attempt(&play->running[draw(play, play->running_count)]);
+    assert_int_equal(store_progress(play->fixture->store, &attempt, 7, "x", PATIENCE, &cancel_requested,
+                                    &play->fixture->error),
+                     OK);
+    assert_int_equal(store_log_append(play->fixture->store, &attempt, 0, "line of a log\n", 14, 40, PATIENCE,
+                                      &play->fixture->error),
+                     OK);
+}
+
+static void play_end(struct play *play)
+{
+    const struct job_id *id = &play->known[draw(play, KNOWN)];
+    struct store_ticket ticket;
+    struct job job;
+    enum outcome outcome;
+
+    if (draw(play, 2) == 0)
+        outcome = store_cancel(play->fixture->store, play->fixture->configuration, id, "why", "who", PATIENCE,
+                               &job, &ticket, &play->fixture->error);
+    else
+        outcome = store_purge(play->fixture->store, id, PATIENCE, &job, &ticket, &play->fixture->error);
+    assert_true(outcome == OK || outcome == CONFLICT || outcome == NOTFOUND || outcome == GONE);
+}
+
+static void play_expire(struct play *play)
+{
+    unsigned removed;
+
+    play->now_ms += draw(play, 9000);
+    fixture_clock(play->now_ms);
+    assert_int_equal(store_expire(play->fixture->store, play->now_ms, draw(play, 5), PATIENCE, &removed,
+                                  &play->fixture->error),
+                     OK);
+}
+
+static void play_on(struct play *play)
+{
+    static void (*const moves[])(struct play *) = {play_submit, play_submit, play_claim,
+                                                   play_claim,  play_finish, play_finish,
+                                                   play_report, play_end,    play_expire};
+
+    moves[draw(play, sizeof moves / sizeof moves[0])](play);
+    play->now_ms += draw(play, 200);
+    fixture_clock(play->now_ms);
+}
+
+static struct play begin(struct fixture *fixture)
+{
+    struct play play = {.fixture = fixture, .seed = 20261123, .now_ms = T0};
+
+    fixture_policy.retries = 1;
+    fixture_policy.backoff_ms = 500;
+    fixture_clock(T0);
+    return play;
+}
+
+static void no_index_drifts_from_the_jobs(void **state)
+{
+    struct fixture *fixture = fixture_open(NULL);
+    struct play play = begin(fixture);
+
+    for (int i = 0; i < 1500; i++) {
+        play_on(&play);
+        if (i % 20 == 0)
+            check_all(fixture);
+    }
+    check_all(fixture);
+    assert_true(rows[TABLE_JOBS] > 10); /* it was about something */
+    assert_true(rows[TABLE_GONE] > 10);
+    fixture_close(fixture);
+}
+
+static void when_all_has_expired_nothing_is_left_in_any_table(void **state)
+{
+    struct fixture *fixture = fixture_open(NULL);
+    struct play play = begin(fixture);
+    unsigned removed;
+
+    for (int i = 0; i < 700; i++)
+        play_on(&play);
+    while (play.running_count > 0)
+        play_finish(&play);
+    do {
+        struct job job;
+
+        play.now_ms += 100000;
+        fixture_clock(play.now_ms);
+        while (fixture_try_claim(fixture, 0, play.now_ms, &job) == OK)
+            fixture_finish(fixture, &job, JOB_SUCCEED, "{}");
+        look(fixture);
+    } while (rows[TABLE_DUE] > 0);
+    for (int round = 0; round < 3; round++) {
+        play.now_ms +=
+            (int64_t)100 * 86400 * 1000; /* the cancelled ones have the configuration's retention */
+        fixture_clock(play.now_ms);
+        do
+            assert_int_equal(
+                store_expire(fixture->store, play.now_ms, 100, PATIENCE, &removed, &fixture->error), OK);
+        while (removed > 0);
+    }
+    look(fixture);
+    for (enum table name = 0; name < TABLE_COUNT; name++)
+        assert_int_equal(rows[name], 0);
+    fixture_close(fixture);
+}
+
+static void a_purge_leaves_no_event_result_or_log(void **state)
+{
+    struct fixture *fixture = fixture_open(NULL);
+    struct store_attempt attempt;
+    struct store_ticket ticket;
+    struct job job;
+
+    fixture_submit(fixture, "report");
+    job = fixture_claim(fixture, 0);
+    attempt = fixture_attempt(&job);
+    assert_int_equal(
+        store_log_append(fixture->store, &attempt, 0, "line\n", 5, 100, PATIENCE, &fixture->error), OK);
+    fixture_finish(fixture, &job, JOB_SUCCEED, "{}");
+    look(fixture);
+    assert_int_equal(rows[TABLE_EVENTS] + rows[TABLE_RESULTS] + rows[TABLE_LOGS], 3);
+    assert_int_equal(store_purge(fixture->store, &job.id, PATIENCE, &job, &ticket, &fixture->error), OK);
+    look(fixture);
+    assert_int_equal(rows[TABLE_EVENTS] + rows[TABLE_RESULTS] + rows[TABLE_LOGS], 0);
+    fixture_close(fixture);
+}
+
+TEST_MAIN(cmocka_unit_test(no_index_drifts_from_the_jobs),
+          cmocka_unit_test(when_all_has_expired_nothing_is_left_in_any_table),
+          cmocka_unit_test(a_purge_leaves_no_event_result_or_log))
