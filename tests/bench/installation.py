@@ -99,7 +99,7 @@ class Installation:
         """Writes the configuration: defaults, but for where things are. The queue may grow, and old jobs stay."""
         text = (f"data_dir = {self.path('data')}\n"
                 f"functions_dir = {self.path('functions')}\n"
-                f"worker_program = {self.build}/jobgate-supervisor\n"
+                f"worker_program = {self.program('jobgate-supervisor')}\n"
                 f"log_file = {self.path('jobgate.log')}\n"
                 f"anonymous = all\n"
                 f"queue_max = 0\n{self.settings}\n"
