@@ -61,7 +61,7 @@ static struct json_object *make_list(const struct inventory *inventory, uint64_t
                         ? -1
                         : strcmp(inventory->functions[f].name, inventory->counts[c].function);
         const struct store_counts *counts = order >= 0 ? &inventory->counts[c] : NULL;
-        const char *name = order <= 0 ? inventory->functions[f].name : counts->function;
+        const char *name = counts != NULL ? counts->function : inventory->functions[f].name;
         if (access_may_use(inventory->caller, name)) {
             json_object_array_add(list, function_object(inventory->configuration, name, order <= 0, counts));
             for (int status = JOB_QUEUED; counts != NULL && status < JOB_STATUS_COUNT; status++)
