@@ -281,6 +281,7 @@ enum outcome store_health(struct store *store, int64_t deadline_ms, struct store
 /* For the operator (jobgatectl clear-fault, accept-loss): back in service after a failed sync or found damage, as far as
  * the disk plays along (IO: it does not). accept_loss: also with a store that lacks what it once had. Programs may be
  * running. */
-enum outcome store_clear_fault(const struct configuration *configuration, bool accept_loss, struct error *error);
+enum outcome store_clear_fault(const struct configuration *configuration, bool accept_loss,
+                               struct error *error);
 
 #endif
