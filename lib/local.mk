@@ -39,6 +39,8 @@ lib_libjobgate_a_SOURCES = \
 	lib/launch.h \
 	lib/log.c \
 	lib/log.h \
+	lib/meter.c \
+	lib/meter.h \
 	lib/outcome.c \
 	lib/outcome.h \
 	lib/setting.c \

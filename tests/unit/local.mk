@@ -80,3 +80,5 @@ tests_unit_test_strays_CPPFLAGS = $(AM_CPPFLAGS) $(WORKER_TEST_CPPFLAGS)
 cmocka_tests += tests/unit/test_gate_hazards
 tests_unit_test_gate_hazards_SOURCES = tests/unit/test_gate_hazards.c tests/unit/injection.c tests/unit/injection.h $(STORE_FIXTURE)
 tests_unit_test_gate_hazards_LDADD = $(TEST_LIBS)
+cmocka_tests += tests/unit/test_meter
+tests_unit_test_meter_LDADD = $(TEST_LIBS)
