@@ -232,6 +232,20 @@ bool guard_take_quota(struct exchange *exchange)
            refuse(exchange, &answer, "This caller has used up its submissions of this day (UTC).");
 }
 
+int64_t guard_active_jobs(const struct exchange *exchange)
+{
+    return limit_of(exchange->caller.limits.active, exchange->configuration->active_jobs);
+}
+
+void guard_name_caller(const struct exchange *exchange, char caller[JOB_CALLER_SIZE])
+{
+    const char *address = exchange->request.remote_address;
+    if (exchange->caller.name[0] != '\0' || address == NULL || guard_active_jobs(exchange) == 0)
+        snprintf(caller, JOB_CALLER_SIZE, "%s", exchange->caller.name);
+    else
+        snprintf(caller, JOB_CALLER_SIZE, "@%.63s", address);
+}
+
 bool guard_admit(struct exchange *exchange, unsigned scope)
 {
     if (is_change(&exchange->request) && is_from_another_site(exchange)) {

@@ -23,6 +23,11 @@ bool guard_may_use(struct exchange *exchange, const char *function);
 /* One submission against the caller's daily quota. False: 429 is there. */
 bool guard_take_quota(struct exchange *exchange);
 
+/* How many jobs of this caller may be under way at once; 0 = no limit. */
+int64_t guard_active_jobs(const struct exchange *exchange);
+/* As whom a job is submitted: the key's name; else, where jobs of a caller are limited, "@" and the address. */
+void guard_name_caller(const struct exchange *exchange, char caller[JOB_CALLER_SIZE]);
+
 /* Headers that let pages of cors_origins read the answer; on every answer. */
 void guard_share(struct exchange *exchange);
 

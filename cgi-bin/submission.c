@@ -182,7 +182,7 @@ static void describe_job(struct exchange *exchange, const struct submission *sub
     job->first_due_ms = job->due_ms = job->created_ms + submission->delay_ms;
     if (traceparent_is_valid(traceparent))
         copy_text(job->traceparent, sizeof job->traceparent, traceparent);
-    copy_text(job->caller, sizeof job->caller, exchange->caller.name);
+    guard_name_caller(exchange, job->caller);
     if (submission->callback_url != NULL)
         copy_text(job->callback_url, sizeof job->callback_url, submission->callback_url);
     if (submission->retry_of != NULL) {
@@ -215,7 +215,7 @@ static void answer_refusal(struct exchange *exchange, enum outcome outcome, bool
                       "This Idempotency-Key was used with another event or function.");
     } else if (outcome == FULL && queue_full) {
         response_header(&exchange->response, "Retry-After", "5");
-        response_fail(&exchange->response, 429, "Queue full", "As many jobs are queued as queue_max allows.");
+        response_fail(&exchange->response, 429, "Queue full", "%s.", error->text);
     } else {
         exchange_fail(exchange, outcome == NOTFOUND || outcome == GONE ? IO : outcome, error);
     }
@@ -239,6 +239,7 @@ bool submission_commit(struct exchange *exchange, const struct submission *submi
         .idempotency_key = submission->key[0] != '\0' ? submission->key : NULL,
         .idempotency_ttl_ms = exchange->configuration->idempotency_ttl_ms,
         .queue_max = exchange->configuration->queue_max,
+        .active_max = guard_active_jobs(exchange),
     };
     bool replayed = false, queue_full = false;
     if (!guard_take_quota(exchange))

@@ -108,6 +108,8 @@ static const struct key keys[] = {
      "How many of them may come at once. 0: as many as the rate."},
     {INSTALLATION, "daily_quota", SETTING_NUMBER, OF_ALL(daily_quota), "0", 0, INT64_C(1000000000),
      "Jobs that one caller may submit in a day (UTC). 0: no limit."},
+    {INSTALLATION, "active_jobs", SETTING_NUMBER, OF_ALL(active_jobs), "0", 0, INT64_C(1000000000),
+     "Jobs of one caller that have not ended; above it 429. 0: no limit."},
 
     {HEADING,
      .help = "Callbacks (X-Callback-Url, on_success, on_failure), signed by Standard Webhooks; the secret "

@@ -85,6 +85,7 @@ struct configuration {
     int64_t rate;             /* requests a second of a caller; 0 = no limit */
     int64_t burst;
     int64_t daily_quota; /* submissions of a caller */
+    int64_t active_jobs; /* jobs of a caller that have not ended */
     /* callbacks */
     const char *callback_allow;  /* addresses that are not public and may be reached; see address.h */
     int64_t callback_timeout_ms; /* 15 s: of one try */

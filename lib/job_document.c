@@ -222,7 +222,8 @@ struct json_object *job_document(const struct job *job, const struct job_documen
     add_cancel(document, job);
     if (job->has_retry_of)
         json_add_text(document, "retryOf", job_id_format(&job->retry_of, id));
-    json_add_text(document, "caller", job->caller);
+    if (job->caller[0] != '@') /* an address is nobody else's business */
+        json_add_text(document, "caller", job->caller);
     json_add_text(document, "traceparent", job->traceparent);
     json_add_integer(document, "eventSize", (int64_t)job->event_size);
     json_add_integer(document, "logSize", (int64_t)job->log_size);

@@ -65,11 +65,12 @@ struct store_submission {
     const char *idempotency_key; /* NULL = none; with caller it makes the scope */
     int64_t idempotency_ttl_ms;  /* how long the key is kept; of the configuration in force */
     int64_t queue_max;           /* FULL when that many are queued, of all functions; 0 = no limit */
-    uint8_t fingerprint[32];     /* SHA-256 of function and body; compared when the key was seen before */
+    int64_t active_max;      /* FULL when the job's caller has that many that have not ended; 0 = no limit */
+    uint8_t fingerprint[32]; /* SHA-256 of function and body; compared when the key was seen before */
 };
 /* OK: *job is the record (of the earlier submission when *replayed; when that job has expired before its key, a record
  * of what its 202 said: id, function, created_ms, QUEUED). CONFLICT: the key was used with another body. INVALID: the id
- * is taken. FULL: *queue_full tells queue_max from disk space. */
+ * is taken. FULL: *queue_full tells queue_max and active_max (the words say which) from disk space. */
 enum outcome store_submit(struct store *store, const struct store_submission *submission, int64_t deadline_ms,
                           struct job *job, bool *replayed, bool *queue_full, struct store_ticket *ticket,
                           struct error *error);

@@ -44,6 +44,7 @@ static const struct {
     [TABLE_GONE] = {"gone.db", DB_CHKSUM},
     [TABLE_DELIVERIES] = {"deliveries.db", DB_CHKSUM},
     [TABLE_DELIVERY_DUE] = {"delivery_due.db", DB_CHKSUM},
+    [TABLE_ACTIVE] = {"active.db", DB_CHKSUM | DB_RECNUM},
 };
 
 const char *engine_table_file(enum table name)

@@ -34,6 +34,7 @@ enum table {
     TABLE_GONE,
     TABLE_DELIVERIES,
     TABLE_DELIVERY_DUE,
+    TABLE_ACTIVE,
     TABLE_COUNT
 };
 

@@ -15,6 +15,7 @@ struct rows {
     struct key due;     /* size 0 = none */
     struct key running; /* size 0 = none */
     struct key expiry;  /* size 0 = none */
+    struct key active;  /* size 0 = none */
 };
 
 static struct rows rows_of(const struct job *job)
@@ -25,6 +26,8 @@ static struct rows rows_of(const struct job *job)
         rows.due = key_of_due(job->function, job->due_ms, &job->id);
     if (job->status == JOB_RUNNING)
         rows.running = key_of_running(job->function, &job->id);
+    if (job->caller[0] != '\0' && !job_status_is_terminal(job->status))
+        rows.active = key_of_active(job->caller, &job->id);
     if (job->expires_ms > 0)
         rows.expiry = key_of_expiry(job->expires_ms, EXPIRY_JOB, job->id.bytes, JOB_ID_BYTES);
     return rows;
@@ -55,6 +58,8 @@ static enum outcome move_rows(struct transaction *transaction, const struct rows
         outcome = move_row(transaction, TABLE_RUNNING, &before->running, &after->running, error);
     if (outcome == OK)
         outcome = move_row(transaction, TABLE_EXPIRY, &before->expiry, &after->expiry, error);
+    if (outcome == OK)
+        outcome = move_row(transaction, TABLE_ACTIVE, &before->active, &after->active, error);
     return outcome;
 }
 

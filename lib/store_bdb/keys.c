@@ -104,6 +104,11 @@ struct key key_of_running(const char *function, const struct job_id *id)
     return key;
 }
 
+struct key key_of_active(const char *caller, const struct job_id *id)
+{
+    return key_of_running(caller, id);
+}
+
 struct key key_first_of_status(const char *function, unsigned status)
 {
     struct key key = key_first_of(function);

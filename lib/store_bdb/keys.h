@@ -10,12 +10,13 @@
  *     DUE                           function NUL, due_ms (8), id          QUEUED jobs, in the order of claiming
  *     RUNNING                       function NUL, id                      RUNNING jobs
  *     LISTING                       function NUL, status (1), id          all jobs
+ *     ACTIVE                        caller NUL, id                        jobs of named callers that have not ended
  *     IDEMPOTENCY                   SHA-256 of caller NUL key (32)
  *     DELIVERIES                    id, target (1)
  *     DELIVERY_DUE                  due_ms (8), id, target (1)            deliveries that are still to be made
  *     EXPIRY                        time (8), kind (1), id or SHA-256     what is to be removed when
  *
- * DUE, RUNNING, LISTING, DELIVERY_DUE and EXPIRY have empty values: the key says it all. Times below zero do not occur
+ * DUE, RUNNING, ACTIVE, LISTING, DELIVERY_DUE and EXPIRY have empty values: the key says it all. Times below zero do not occur
  * (they are stored as 0). Pure functions; thread-safe. */
 #ifndef JOBGATE_STORE_BDB_KEYS_H
 #define JOBGATE_STORE_BDB_KEYS_H
@@ -45,7 +46,8 @@ uint64_t key_log_offset(const struct key *key);
 struct key key_of_due(const char *function, int64_t due_ms, const struct job_id *id);
 struct key key_of_running(const char *function, const struct job_id *id);
 struct key key_of_listing(const char *function, enum job_status status, const struct job_id *id);
-/* Where the keys of this function start (in DUE, RUNNING, LISTING), and where they end: the first key that a
+struct key key_of_active(const char *caller, const struct job_id *id);
+/* Where the keys of this function (or caller, in ACTIVE) start (in DUE, RUNNING, LISTING), and where they end: the first key that a
  * later function could have. */
 struct key key_first_of(const char *function);
 struct key key_behind(const char *function);

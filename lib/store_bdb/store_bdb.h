@@ -8,6 +8,7 @@
 
 #include "clock.h"
 #include "doorbell.h"
+#include "meter.h"
 #include "store.h"
 #include "store_bdb/environment.h"
 
@@ -18,6 +19,7 @@
 struct store {
     struct environment *environment;
     struct doorbell *doorbell;
+    struct meter *meter; /* NULL in a store that only reads */
 };
 
 /* True when `job` is RUNNING that attempt by that runner: the fence of every report from a worker. */

@@ -48,6 +48,8 @@ enum outcome store_cancel(struct store *store, const struct configuration *confi
 
     if (outcome == OK && call.changed)
         store_ring_job(store, id);
+    if (outcome == OK && call.changed && job->status == JOB_CANCELLED)
+        meter_ended(store->meter, job->function, JOB_CANCELLED, call.change.now_ms);
     return outcome;
 }
 

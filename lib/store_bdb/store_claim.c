@@ -21,7 +21,10 @@ struct claim {
     size_t event_start; /* the buffer's length when the call came: the body may run twice */
     int64_t next_ms;
     unsigned aged_count;
-    struct job_id aged[AGED_AT_ONCE]; /* to ring for, when committed */
+    struct { /* to ring for and to count, when committed */
+        struct job_id id;
+        char function[JOB_FUNCTION_SIZE];
+    } aged[AGED_AT_ONCE];
 };
 
 static enum outcome start_attempt(struct transaction *transaction, const struct job *job, struct error *error)
@@ -64,7 +67,8 @@ static enum outcome take(struct transaction *transaction, struct claim *call, co
     if (outcome != OK)
         return outcome;
     if (call->job->status != JOB_RUNNING) {
-        call->aged[call->aged_count++] = head->id;
+        call->aged[call->aged_count].id = head->id;
+        memcpy(call->aged[call->aged_count++].function, head->function, JOB_FUNCTION_SIZE);
         return NOTFOUND;
     }
     outcome = start_attempt(transaction, call->job, error);
@@ -151,12 +155,15 @@ enum outcome store_claim(struct store *store, const struct configuration *config
 
         if (outcome != OK)
             return outcome;
-        for (unsigned i = 0; i < call.aged_count; i++)
-            store_ring_job(store, &call.aged[i]);
+        for (unsigned i = 0; i < call.aged_count; i++) {
+            store_ring_job(store, &call.aged[i].id);
+            meter_ended(store->meter, call.aged[i].function, JOB_FAILED, now_ms);
+        }
         *aged += call.aged_count;
         *next_ms = call.next_ms;
         if (job->status == JOB_RUNNING) {
             store_ring_job(store, &job->id);
+            meter_started(store->meter, job->function, now_ms - job->due_ms, now_ms);
             return OK;
         }
         if (call.aged_count < AGED_AT_ONCE)

@@ -108,7 +108,9 @@ enum outcome store_finish(struct store *store, const struct store_attempt *attem
     };
     enum outcome outcome = environment_run(store->environment, finish, &call, deadline_ms, ticket, error);
 
-    if (outcome == OK)
+    if (outcome == OK) {
         store_ring_job(store, &attempt->id);
+        meter_stopped(store->meter, job, call.change.now_ms - job->started_ms, call.change.now_ms);
+    }
     return outcome;
 }

@@ -17,6 +17,8 @@ enum outcome store_open(const struct configuration *configuration, enum store_ac
     outcome = environment_open(configuration, access, &opened->environment, error);
     if (outcome == OK)
         outcome = doorbell_open(configuration->data_dir, &opened->doorbell, error);
+    if (outcome == OK && access == STORE_WRITE)
+        outcome = meter_open(configuration->data_dir, &opened->meter, error);
     if (outcome != OK) {
         store_close(opened);
         return outcome;
@@ -30,6 +32,7 @@ void store_close(struct store *store)
     if (store == NULL)
         return;
     doorbell_close(store->doorbell);
+    meter_close(store->meter);
     if (store->environment != NULL)
         environment_close(store->environment);
     free(store);

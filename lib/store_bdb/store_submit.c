@@ -141,6 +141,32 @@ static enum outcome check_queue(struct transaction *transaction, struct submit *
     return outcome;
 }
 
+/* How many jobs the caller has that have not ended: the stretch of ACTIVE that has its name. */
+static enum outcome check_active(struct transaction *transaction, struct submit *call, struct error *error)
+{
+    const struct store_submission *submission = call->submission;
+    struct key first = key_first_of(submission->job.caller);
+    struct key behind = key_behind(submission->job.caller);
+    uint64_t before = 0, until = 0;
+    struct walk walk;
+    enum outcome outcome;
+
+    if (submission->active_max <= 0 || submission->job.caller[0] == '\0')
+        return OK;
+    outcome = walk_open(&walk, transaction, TABLE_ACTIVE, error);
+    if (outcome == OK)
+        outcome = walk_count_before(&walk, &first, &before, error);
+    if (outcome == OK)
+        outcome = walk_count_before(&walk, &behind, &until, error);
+    walk_close(&walk);
+    if (outcome == OK && until - before >= (uint64_t)submission->active_max) {
+        call->queue_full = true;
+        return error_set(error, FULL, "this caller has %llu jobs that have not ended, the limit is %lld",
+                         (unsigned long long)(until - before), (long long)submission->active_max);
+    }
+    return outcome;
+}
+
 static enum outcome submit(struct transaction *transaction, void *context, struct error *error)
 {
     struct submit *call = context;
@@ -154,6 +180,8 @@ static enum outcome submit(struct transaction *transaction, void *context, struc
     if (outcome != OK || call->replayed)
         return outcome;
     outcome = check_queue(transaction, call, error);
+    if (outcome == OK)
+        outcome = check_active(transaction, call, error);
     if (outcome == OK)
         outcome = environment_has_space(transaction->environment, submission->event_size, error);
     if (outcome != OK)
@@ -194,5 +222,6 @@ enum outcome store_submit(struct store *store, const struct store_submission *su
         ticket->position = 0;
         return environment_read(store->environment, see_nothing, NULL, &job->id, deadline_ms, error);
     }
+    meter_submitted(store->meter, job->function, call.now_ms);
     return OK;
 }

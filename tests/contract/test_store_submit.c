@@ -378,7 +378,40 @@ static void racers_with_one_key_make_one_job(void **state)
     fixture_close(fixture);
 }
 
-TEST_MAIN(cmocka_unit_test(a_new_job_is_queued_and_readable_at_once),
+static enum outcome submit_for(struct fixture *fixture, const char *caller, struct job *job)
+{
+    struct store_submission submission = fixture_submission("report");
+    struct store_ticket ticket;
+    bool replayed, queue_full = false;
+    enum outcome outcome;
+
+    job_text_copy(submission.job.caller, sizeof submission.job.caller, caller);
+    submission.active_max = 2;
+    outcome = store_submit(fixture->store, &submission, PATIENCE, job, &replayed, &queue_full, &ticket,
+                           &fixture->error);
+    assert_int_equal(outcome == FULL, queue_full);
+    return outcome;
+}
+
+static void a_caller_has_only_so_many_jobs_that_have_not_ended(void **state)
+{
+    struct fixture *fixture = fixture_open(NULL);
+    struct job job, claimed;
+
+    assert_int_equal(submit_for(fixture, "alice", &job), OK);
+    assert_int_equal(submit_for(fixture, "alice", &job), OK);
+    assert_int_equal(submit_for(fixture, "alice", &job), FULL);
+    assert_int_equal(submit_for(fixture, "alic", &job), OK); /* another one, though a prefix */
+    assert_int_equal(submit_for(fixture, "", &job), OK);
+    claimed = fixture_claim(fixture, 0);
+    assert_int_equal(submit_for(fixture, "alice", &job), FULL); /* running counts */
+    fixture_finish(fixture, &claimed, JOB_SUCCEED, NULL);
+    assert_int_equal(submit_for(fixture, "alice", &job), OK);
+    fixture_close(fixture);
+}
+
+TEST_MAIN(cmocka_unit_test(a_caller_has_only_so_many_jobs_that_have_not_ended),
+          cmocka_unit_test(a_new_job_is_queued_and_readable_at_once),
           cmocka_unit_test(what_the_submission_says_is_kept), cmocka_unit_test(an_unknown_job_is_notfound),
           cmocka_unit_test(a_reader_finds_an_empty_store_before_the_first_job),
           cmocka_unit_test(the_event_comes_back_byte_for_byte),
