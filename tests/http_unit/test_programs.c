@@ -249,7 +249,8 @@ static pid_t start_fastcgi(const char *program)
     snprintf(address.sun_path, sizeof address.sun_path, "%s/socket", folder);
     assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof address), 0);
     assert_int_equal(listen(listener, 128), 0);
-    char *environment[] = {configuration_variable, NULL};
+    /* A worker is started from a program with threads, which then starts another thread. */
+    char *environment[] = {configuration_variable, "TSAN_OPTIONS=die_after_fork=0", NULL};
     return start(program, (char *[]){(char *)program, NULL}, environment, (int[]){listener, null, log});
 }
 
