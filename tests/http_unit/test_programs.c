@@ -250,7 +250,9 @@ static pid_t start_fastcgi(const char *program)
     snprintf(address.sun_path, sizeof address.sun_path, "%s/socket", folder);
     assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof address), 0);
     assert_int_equal(listen(listener, 128), 0);
-    char *environment[] = {configuration_variable, NULL};
+    char *sanitizer =
+        getenv("TSAN_OPTIONS") != NULL ? getenv("TSAN_OPTIONS") - strlen("TSAN_OPTIONS=") : NULL;
+    char *environment[] = {configuration_variable, sanitizer, NULL};
     return start(program, (char *[]){(char *)program, NULL}, environment, (int[]){listener, null, log});
 }
 
