@@ -234,7 +234,7 @@ class Site:
     def started(self, job_id, attempt=1, within=20.0):
         """Waits for the function `hold` to be running; gives the process ids of that attempt."""
         file = self.scratch / f"{job_id}.{attempt}.pids"
-        eventually(file.exists, within, f"attempt {attempt} of {job_id} runs")
+        self.api.patiently(file.exists, within, f"attempt {attempt} of {job_id} runs")
         return [int(word) for word in file.read_text().split()]
 
     def held(self):
