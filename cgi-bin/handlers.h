@@ -15,6 +15,8 @@ void job_log(struct exchange *exchange);          /* /job/{id}/log, ?offset= */
 void job_event_show(struct exchange *exchange);   /* /job/{id}/event */
 void functions_list(struct exchange *exchange);   /* /functions */
 void description_show(struct exchange *exchange); /* /openapi.json */
+void metrics_show(struct exchange *exchange);     /* /metrics */
+void stats_show(struct exchange *exchange);       /* /stats, ?window=hour|day */
 void health_alive(struct exchange *exchange);     /* /healthz */
 void health_ready(struct exchange *exchange);     /* /readyz */
 

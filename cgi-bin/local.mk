@@ -21,6 +21,7 @@ cgi_bin_libjobgatehttp_a_SOURCES = \
 	cgi-bin/job_retry.c \
 	cgi-bin/job_show.c \
 	cgi-bin/job_submit.c \
+	cgi-bin/metrics.c \
 	cgi-bin/pool.c \
 	cgi-bin/pool.h \
 	cgi-bin/preference.c \

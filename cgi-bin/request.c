@@ -7,7 +7,8 @@
 #include <string.h>
 
 /* The first words of our paths: where one of them ends the mount point, the base stands before it. */
-static const char *const root_words[] = {"job", "functions", "healthz", "readyz", "metrics", "openapi.json"};
+static const char *const root_words[] = {"job",     "functions", "healthz",     "readyz",
+                                         "metrics", "stats",     "openapi.json"};
 
 #define NAME(text) text, sizeof(text) - 1
 

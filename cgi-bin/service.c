@@ -26,6 +26,7 @@ struct service {
     pthread_mutex_t launch_lock; /* of slots */
     struct slots *slots;
     struct throttle *_Atomic throttle;
+    struct meter *_Atomic meter;
     _Atomic int64_t next_nudge_ms;
     _Atomic int64_t next_expire_ms;
 };
@@ -99,6 +100,7 @@ void service_stop(struct service *service)
     store_close(atomic_load(&service->store));
     slots_close(service->slots);
     throttle_close(atomic_load(&service->throttle));
+    meter_close(atomic_load(&service->meter));
     pthread_mutex_destroy(&service->lock);
     pthread_mutex_destroy(&service->launch_lock);
     free(service);
@@ -180,6 +182,30 @@ struct throttle *service_throttle(struct service *service, const struct configur
         atomic_store(&service->throttle, throttle);
     pthread_mutex_unlock(&service->lock);
     return throttle;
+}
+
+struct meter *service_meter(struct service *service, const struct configuration *configuration,
+                            struct error *error)
+{
+    if (atomic_load(&service->meter) != NULL)
+        return atomic_load(&service->meter);
+    pthread_mutex_lock(&service->lock);
+    struct meter *meter = atomic_load(&service->meter);
+    if (meter == NULL && meter_open(configuration->data_dir, &meter, error) == OK)
+        atomic_store(&service->meter, meter);
+    pthread_mutex_unlock(&service->lock);
+    return meter;
+}
+
+unsigned service_workers(struct service *service, const struct configuration *configuration)
+{
+    struct error error = {0};
+    unsigned taken = 0;
+    pthread_mutex_lock(&service->launch_lock);
+    if (open_slots(service, configuration, &error) == OK)
+        taken = slots_taken(service->slots);
+    pthread_mutex_unlock(&service->launch_lock);
+    return taken;
 }
 
 /* True for one caller in each period. */

@@ -11,6 +11,7 @@
 
 #include "exchange.h"
 #include "outcome.h"
+#include "meter.h"
 #include "store.h"
 #include "throttle.h"
 
@@ -42,6 +43,11 @@ enum outcome service_can_work(struct service *service, const struct configuratio
 /* The table of the limits by caller, opened at its first use. NULL with words when that fails. */
 struct throttle *service_throttle(struct service *service, const struct configuration *configuration,
                                   struct error *error);
+/* The counters, likewise. */
+struct meter *service_meter(struct service *service, const struct configuration *configuration,
+                            struct error *error);
+/* How many slots are taken. */
+unsigned service_workers(struct service *service, const struct configuration *configuration);
 /* Removes some expired jobs, at most every ten seconds; for a time when nobody waits. In a file of its own
  * (service_expire.c), so that the reading program does not link it. */
 void service_expire(struct service *service);

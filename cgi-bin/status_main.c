@@ -10,6 +10,8 @@ static const struct route routes[] = {
     {HTTP_GET, "/job/{id}/log", job_log, 0, SCOPE_READ},
     {HTTP_GET, "/job/{id}/event", job_event_show, 0, SCOPE_READ},
     {HTTP_GET, "/functions", functions_list, 0, SCOPE_LIST},
+    {HTTP_GET, "/metrics", metrics_show, 0, SCOPE_METRICS},
+    {HTTP_GET, "/stats", stats_show, 0, SCOPE_LIST},
     {HTTP_GET, "/openapi.json", description_show, ROUTE_NO_STORE, 0},
     {HTTP_GET, "/healthz", health_alive, ROUTE_NO_STORE, 0},
     {HTTP_GET, "/readyz", health_ready, 0, 0},

@@ -14,6 +14,8 @@ static const struct route routes[] = {
     {HTTP_GET, "/job/{id}/log", NULL, 0, 0},
     {HTTP_GET, "/job/{id}/event", NULL, 0, 0},
     {HTTP_GET, "/functions", NULL, 0, 0},
+    {HTTP_GET, "/metrics", NULL, 0, 0},
+    {HTTP_GET, "/stats", NULL, 0, 0},
     {HTTP_GET, "/openapi.json", NULL, 0, 0},
     {HTTP_GET, "/healthz", NULL, 0, 0},
     {HTTP_GET, "/readyz", NULL, 0, 0},

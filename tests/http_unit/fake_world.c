@@ -252,6 +252,11 @@ void slots_close(struct slots *slots)
 {
 }
 
+unsigned slots_taken(struct slots *slots)
+{
+    return 2;
+}
+
 void slots_resize(struct slots *slots, unsigned max_workers)
 {
 }
