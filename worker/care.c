@@ -4,6 +4,7 @@
 #include "clock.h"
 #include "deliverer.h"
 #include "environment.h"
+#include "limits.h"
 #include "log.h"
 #include "strays.h"
 
@@ -52,8 +53,12 @@ static bool end_remains(struct worker *worker, const struct job *job, int64_t pa
     char marker[ENVIRONMENT_MARKER_SIZE], id[JOB_ID_TEXT_SIZE];
     struct error error;
     bool left;
-    unsigned ended =
-        strays_end_marked(environment_marker(&job->id, marker), clock_deadline(patience_ms), &left);
+    struct stray_mark mark = {
+        .entry = environment_marker(&job->id, marker),
+        .resource = LIMITS_MARK_RESOURCE,
+        .limit = limits_mark(&job->id),
+    };
+    unsigned ended = strays_end_marked(&mark, clock_deadline(patience_ms), &left);
     if (ended > 0)
         log_event(LOG_LEVEL_WARNING, left ? "strays_left" : "strays_ended", "job",
                   job_id_format(&job->id, id), NULL);

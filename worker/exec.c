@@ -140,7 +140,7 @@ static enum outcome start_program(struct run *run, struct spawn_plan *plan, stru
     plan->environment = environment;
     plan->folder = attempt->folder;
     plan->new_session = true;
-    limits_plan(attempt->settings, plan);
+    limits_plan(attempt->settings, &attempt->job->id, plan);
     int errno_value;
     enum outcome outcome = spawn_start(plan, &run->reaped.main, &errno_value, error);
     free(environment);

@@ -264,20 +264,31 @@ static void read_environment(pid_t pid, struct buffer *environment)
     close(descriptor);
 }
 
-static void choose_marked(struct census *census, const char *marker)
+/* prlimit of another process needs no more rights than ending it. */
+static bool has_limit(pid_t pid, const struct stray_mark *mark)
+{
+    struct rlimit limit;
+    return mark->limit != 0 && prlimit(pid, (__rlimit_resource_t)mark->resource, NULL, &limit) == 0 &&
+           limit.rlim_max == mark->limit;
+}
+
+static void choose_marked(struct census *census, const struct stray_mark *mark)
 {
     struct buffer environment = {.limit = ENVIRONMENT_MOST};
     for (size_t i = 0; i < census->count; i++) {
         struct process *process = &census->processes[i];
         if (is_dead(process))
             continue;
+        process->chosen = has_limit(process->pid, mark);
+        if (process->chosen)
+            continue;
         read_environment(process->pid, &environment);
-        process->chosen = has_entry(&environment, marker);
+        process->chosen = has_entry(&environment, mark->entry);
     }
     buffer_free(&environment);
 }
 
-/* A child that cleared its environment still is in the session of the function, which always made one of its
+/* A child without a mark still is in the session of the function, which always made one of its
  * own. The leader counts only when it is marked itself or gone: a marked program that somebody runs by hand
  * in a shell must not end the shell. */
 static void choose_sessions(struct census *census)
@@ -303,11 +314,11 @@ static void spare_ancestors(struct census *census)
     }
 }
 
-static unsigned kill_marked(const char *marker)
+static unsigned kill_marked(const struct stray_mark *mark)
 {
     struct census census;
     census_take(&census);
-    choose_marked(&census, marker);
+    choose_marked(&census, mark);
     choose_sessions(&census);
     choose_descendants(&census, 0);
     spare_ancestors(&census);
@@ -322,13 +333,13 @@ static unsigned kill_marked(const char *marker)
     return count;
 }
 
-unsigned strays_end_marked(const char *marker, int64_t deadline_ms, bool *left)
+unsigned strays_end_marked(const struct stray_mark *mark, int64_t deadline_ms, bool *left)
 {
     int64_t pause_us = PAUSE_FIRST_US;
-    unsigned first = kill_marked(marker), now = first;
+    unsigned first = kill_marked(mark), now = first;
     while (now > 0 && clock_left(deadline_ms) > 0) {
         pause_longer(&pause_us);
-        now = kill_marked(marker);
+        now = kill_marked(mark);
     }
     *left = now > 0;
     return first;

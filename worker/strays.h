@@ -5,8 +5,8 @@
  * loses its parent becomes their child. "waitpid says ECHILD" therefore means, at the price of one system
  * call, that nothing is left. What is left is found in /proc (stat: parent, group, session) and signalled
  * group by group: the kernel signals a group at once, so that members that keep forking cannot outrun it.
- * When worker and supervisor were killed together, their strays went to init; those are found by the job's
- * marker in /proc/PID/environ, by the sessions of the marked ones and by descent.
+ * When worker and supervisor were killed together, their strays went to init; those are found by marks that descendants
+ * inherit (in /proc/PID/environ and as a limit), by the sessions of the marked ones and by descent.
  *
  * Not thread-safe: it waits for every child of the process. */
 #ifndef JOBGATE_STRAYS_H
@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 /* Makes this process the parent of what its descendants leave behind (or stops that). False: errno. */
@@ -35,9 +36,14 @@ bool strays_reap(struct reaped *reaped);
 unsigned strays_signal(int signal_number);
 /* Kills descendants until none is left, or the deadline. Waits for them into *reaped. True: none is left. */
 bool strays_end(struct reaped *reaped, int64_t deadline_ms);
-/* Kills every process with `marker` ("NAME=value") in its environment, their sessions and descendants, until
- * none is left or the deadline; never this process or its ancestors. Returns how many it killed; *left tells
- * whether some live on. */
-unsigned strays_end_marked(const char *marker, int64_t deadline_ms, bool *left);
+/* What tells a job's processes when they are nobody's children any more. */
+struct stray_mark {
+    const char *entry; /* "NAME=value" in the environment */
+    int resource;      /* a limit, RLIMIT_…, and its number: see limits.h. 0 in `limit` = do not look */
+    rlim_t limit;
+};
+/* Kills every process with one of the marks, the sessions of those and their descendants, until none is left or the
+ * deadline; never this process or its ancestors. Returns how many it killed; *left tells whether some live on. */
+unsigned strays_end_marked(const struct stray_mark *mark, int64_t deadline_ms, bool *left);
 
 #endif

@@ -1,6 +1,7 @@
 #include "config.h"
 #include "test.h"
 
+#include "../../worker/limits.h"
 #include "../../worker/scratch.h"
 #include "../../worker/strays.h"
 #include "clock.h"
@@ -77,9 +78,11 @@ static void marked_processes_are_ended_with_session_and_descendants(void **state
     close(ready[0]);
     close(ready[1]);
     bool left = true;
-    unsigned ended = strays_end_marked("JOBGATE_JOB_ID=0199aaaa-0000-7000-8000-00000000000", 0, &left);
+    struct stray_mark mark = {.entry = "JOBGATE_JOB_ID=0199aaaa-0000-7000-8000-00000000000"};
+    unsigned ended = strays_end_marked(&mark, 0, &left);
     assert_int_equal(ended, 0); /* a part of the marker is not the marker */
-    ended = strays_end_marked(marker, clock_deadline(10000), &left);
+    mark.entry = marker;
+    ended = strays_end_marked(&mark, clock_deadline(10000), &left);
     assert_true(ended >= 1);
     assert_false(left);
     struct reaped reaped = {.main = child};
@@ -88,6 +91,28 @@ static void marked_processes_are_ended_with_session_and_descendants(void **state
         clock_sleep_us(1000);
     assert_true(reaped.main_ended);
     assert_int_equal(WTERMSIG(reaped.status), SIGKILL);
+}
+
+/* The daemon of double_fork has cleared its environment and leads its own session. */
+static void limit_tells_a_daemon_without_environment(void **state)
+{
+    struct job_id id;
+    assert_int_equal(job_id_make(&id, NULL), OK);
+    struct stray_mark mark = {
+        .entry = "NEVER=1", .resource = LIMITS_MARK_RESOURCE, .limit = limits_mark(&id)};
+    struct rlimit before, marked = {limits_mark(&id), limits_mark(&id)};
+    assert_int_equal(getrlimit(LIMITS_MARK_RESOURCE, &before), 0);
+    struct rlimit soft = {marked.rlim_cur, before.rlim_max};
+    assert_int_equal(setrlimit(LIMITS_MARK_RESOURCE, &soft), 0);
+    pid_t daemon = leave_daemon("X=1");
+    setrlimit(LIMITS_MARK_RESOURCE, &before);
+    bool left;
+    assert_int_equal(strays_end_marked(&mark, clock_deadline(1000), &left), 0); /* a soft limit is no mark */
+    assert_int_equal(prlimit(daemon, LIMITS_MARK_RESOURCE, &marked, NULL), 0);
+    assert_int_equal(strays_end_marked(&mark, clock_deadline(10000), &left), 1);
+    assert_false(left);
+    struct reaped reaped = {0};
+    assert_true(strays_end(&reaped, clock_deadline(10000)));
 }
 
 static void marker_of_this_process_spares_it(void **state)
@@ -109,7 +134,8 @@ static void marker_of_this_process_spares_it(void **state)
 static int marked_main(void)
 {
     bool left;
-    return strays_end_marked("MARK=1", clock_deadline(1000), &left) == 0 && !left ? 0 : 1;
+    struct stray_mark mark = {.entry = "MARK=1"};
+    return strays_end_marked(&mark, clock_deadline(1000), &left) == 0 && !left ? 0 : 1;
 }
 
 static void run_messy(const char *folder)
@@ -201,6 +227,7 @@ int main(int count, char **arguments)
         cmocka_unit_test(every_descendant_is_ended),
         cmocka_unit_test(ignored_signal_is_counted_but_ends_nothing),
         cmocka_unit_test(marked_processes_are_ended_with_session_and_descendants),
+        cmocka_unit_test(limit_tells_a_daemon_without_environment),
         cmocka_unit_test(marker_of_this_process_spares_it),
         cmocka_unit_test(folder_is_empty_again_whatever_was_left_in_it),
         cmocka_unit_test(link_in_its_place_is_removed_and_not_followed),
