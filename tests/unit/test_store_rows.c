@@ -324,6 +324,106 @@ static void a_purge_leaves_no_event_result_or_log(void **state)
     fixture_close(fixture);
 }
 
+/* ---- space ---- */
+
+static enum outcome add_pages(struct transaction *transaction, void *context, struct error *error)
+{
+    uint64_t *pages = context;
+
+    *pages = 0;
+    for (enum table name = 0; name < TABLE_COUNT; name++) {
+        DB_BTREE_STAT *stat;
+        DB *table;
+        enum outcome outcome = transaction_table(transaction, name, &table, error);
+
+        if (outcome != OK)
+            return outcome;
+        assert_int_equal(table->stat(table, transaction->txn, &stat, DB_FAST_STAT), 0);
+        *pages += stat->bt_pagecnt;
+        free(stat);
+    }
+    return OK;
+}
+
+/* What the tables take, used or free. */
+static uint64_t pages_of_tables(struct fixture *fixture)
+{
+    uint64_t pages;
+
+    assert_int_equal(
+        environment_read(fixture->store->environment, add_pages, &pages, NULL, PATIENCE, &fixture->error),
+        OK);
+    return pages;
+}
+
+/* A round of jobs that come, run and expire, and whose ids are forgotten. */
+static void round_of_jobs(struct fixture *fixture, struct play *play, unsigned count)
+{
+    unsigned removed;
+
+    for (unsigned i = 0; i < count; i++) {
+        struct store_submission submission = fixture_submission(i % 3 ? "a" : "b");
+        struct store_ticket ticket;
+        bool replayed;
+        bool queue_full;
+        struct job job;
+
+        assert_int_equal(store_submit(fixture->store, &submission, PATIENCE, &job, &replayed, &queue_full,
+                                      &ticket, &fixture->error),
+                         OK);
+    }
+    for (unsigned i = 0; i < count; i++) {
+        struct slot_identity runner = {.slot = 1, .life = 1};
+        struct store_report report = {
+            .event = JOB_SUCCEED, .result = play, .result_size = 100, .result_type = "a/b"};
+        struct store_attempt attempt;
+        struct store_ticket ticket;
+        struct buffer event = {0};
+        struct job job;
+        int64_t next_ms;
+        unsigned aged;
+
+        assert_int_equal(store_claim(fixture->store, fixture->configuration, runner, play->now_ms, PATIENCE,
+                                     &job, &event, &next_ms, &aged, &ticket, &fixture->error),
+                         OK);
+        buffer_free(&event);
+        attempt = fixture_attempt(&job);
+        assert_int_equal(store_log_append(fixture->store, &attempt, 0, "line of a log\n", 14, 100, PATIENCE,
+                                          &fixture->error),
+                         OK);
+        assert_int_equal(store_finish(fixture->store, &attempt, &report, &fixture_policy, PATIENCE, &job,
+                                      &ticket, &fixture->error),
+                         OK);
+    }
+    play->now_ms += 100000; /* their retention; those of the round before are forgotten now */
+    fixture_clock(play->now_ms);
+    do
+        assert_int_equal(store_expire(fixture->store, play->now_ms, 200, PATIENCE, &removed, &fixture->error),
+                         OK);
+    while (removed > 0);
+}
+
+static void the_tables_stay_level_while_jobs_come_and_expire(void **state)
+{
+    const char *size = getenv("JOBGATE_TEST_ROUND"); /* the long form: JOBGATE_TEST_ROUND=10000 */
+    unsigned count = size ? (unsigned)atoi(size) : 600;
+    struct fixture *fixture = fixture_open(NULL);
+    struct play play = begin(fixture);
+    uint64_t after_three = 0;
+
+    for (int i = 0; i < 10; i++) {
+        round_of_jobs(fixture, &play, count);
+        if (i == 2)
+            after_three = pages_of_tables(fixture);
+    }
+    assert_true(after_three > 0);
+    if (pages_of_tables(fixture) > after_three + after_three / 4)
+        fail_msg("%llu pages after three rounds, %llu after ten", (unsigned long long)after_three,
+                 (unsigned long long)pages_of_tables(fixture));
+    fixture_close(fixture);
+}
+
 TEST_MAIN(cmocka_unit_test(no_index_drifts_from_the_jobs),
           cmocka_unit_test(when_all_has_expired_nothing_is_left_in_any_table),
-          cmocka_unit_test(a_purge_leaves_no_event_result_or_log))
+          cmocka_unit_test(a_purge_leaves_no_event_result_or_log),
+          cmocka_unit_test(the_tables_stay_level_while_jobs_come_and_expire))
