@@ -12,6 +12,7 @@ import { setTitle } from "./title.js";
 
 const WAIT = 20;          // seconds of a long-poll
 const LOG_EVERY = 1000;   // ms
+const ENDED_EVERY = 10000; // ms: a callback may still be on its way, or somebody erases the content
 const SHOWN_MOST = 2 << 20; // bytes of event or result that are shown in the page
 const IMAGES = ["image/png", "image/jpeg", "image/gif", "image/webp"];
 
@@ -177,7 +178,7 @@ export function showJob(main, id) {
     details.replaceChildren(element("section", { class: "sheet" }, factsOf(job)), pictureSheet, ...[callbacksOf(job)].filter(Boolean));
     picture(Date.now());
     tick(Date.now());
-    if (isTerminal(job.status)) result.load(signal);
+    if (isTerminal(job.status) && job.links?.result) result.load(signal);
     event.load(signal);
     setTitle(`${job.status.toLowerCase()} ${job.function}`, job.status);
   }
@@ -190,7 +191,7 @@ export function showJob(main, id) {
         ({ etag } = answer);
         show(signal);
       }
-      return isTerminal(job.status) ? null : 0;
+      return isTerminal(job.status) ? ENDED_EVERY : 0;
     } catch (error) {
       if (error.name === "AbortError") throw error;
       if (!job || [401, 403, 404, 410].includes(error.status)) main.replaceChildren(errorMessage(error, () => dispatchEvent(new HashChangeEvent("hashchange"))));
