@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -49,13 +51,31 @@ static enum outcome check_rights(int descriptor, const char *path, struct error 
     return OK;
 }
 
+/* Its entry in the parent is to be on disk before anything in it is acknowledged. */
+static enum outcome make_folder(const char *path, struct error *error)
+{
+    if (mkdir(path, 0700) != 0)
+        return errno == EEXIST ? OK : error_set_errno(error, IO, errno, "making data folder %s", path);
+    char parent[PATH_MAX];
+    int length = snprintf(parent, sizeof parent, "%s/..", path);
+    int descriptor =
+        length > 0 && (size_t)length < sizeof parent ? open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    if (descriptor < 0) /* a parent that may be entered but not listed */
+        return OK;
+    int result = fsync(descriptor);
+    int saved = errno;
+    close(descriptor);
+    return result == 0 ? OK : error_set_errno(error, IO, saved, "syncing the folder of %s", path);
+}
+
 enum outcome folder_open(const char *path, int *descriptor, struct error *error)
 {
     const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
     *descriptor = open(path, flags);
     if (*descriptor < 0 && errno == ENOENT) {
-        if (mkdir(path, 0700) != 0 && errno != EEXIST)
-            return error_set_errno(error, IO, errno, "making data folder %s", path);
+        enum outcome made = make_folder(path, error);
+        if (made != OK)
+            return made;
         *descriptor = open(path, flags);
     }
     if (*descriptor < 0 && (errno == ENOTDIR || errno == ELOOP))

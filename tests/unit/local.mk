@@ -82,3 +82,6 @@ tests_unit_test_gate_hazards_SOURCES = tests/unit/test_gate_hazards.c tests/unit
 tests_unit_test_gate_hazards_LDADD = $(TEST_LIBS)
 cmocka_tests += tests/unit/test_meter
 tests_unit_test_meter_LDADD = $(TEST_LIBS)
+cmocka_tests += tests/unit/test_power_loss
+tests_unit_test_power_loss_SOURCES = tests/unit/test_power_loss.c tests/unit/injection.c tests/unit/injection.h $(STORE_FIXTURE)
+tests_unit_test_power_loss_LDADD = $(TEST_LIBS)
