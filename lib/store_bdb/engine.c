@@ -10,9 +10,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define CACHE_SIZE    (16 << 20) /* shared by all processes */
+#define CACHE_FILE    "__db.003"
+#define REGION_SIZE   (2 << 20) /* of the others: more than they can grow to */
 #define LOG_FILE_SIZE ENGINE_LOG_FILE_SIZE
 #define LOG_BUFFER    (256 << 10) /* a commit with a small event is one write */
 #define PAGE_SIZE     4096        /* what a disk writes as a whole */
@@ -55,10 +58,13 @@ const char *engine_table_file(enum table name)
 /* ---- what libdb calls ---- */
 
 static _Thread_local struct gate *inside;
+static _Thread_local bool disk_full; /* a write since engine_enter has met ENOSPC or EDQUOT */
 
 void engine_enter(struct gate *gate)
 {
     inside = gate;
+    if (gate != NULL)
+        disk_full = false;
 }
 
 /* ---- syncs put off during a checkpoint ---- */
@@ -121,15 +127,50 @@ static int make_up(void)
     return result;
 }
 
+static bool note_full(int errno_value)
+{
+    if (errno_value == ENOSPC || errno_value == EDQUOT)
+        disk_full = true;
+    return disk_full;
+}
+
+bool engine_met_full_disk(void)
+{
+    return disk_full;
+}
+
 /* All of a checkpoint's writes come here (a hook for write(2) would make libdb seek and write instead). */
 static ssize_t pwrite_hook(int descriptor, const void *bytes, size_t length, off_t offset)
 {
     if (put_off.count > 0 && make_up() != 0)
         return -1;
-    return pwrite(descriptor, bytes, length, offset);
+    ssize_t written = pwrite(descriptor, bytes, length, offset);
+    if (written < 0)
+        note_full(errno);
+    return written;
 }
 
 /* ---- files ---- */
+
+/* Regions are mapped files that grow up to a size of their own. All their blocks are reserved when they are made: a
+ * write into a hole that the disk has no room for would be a SIGBUS. */
+static bool reserve_region(int descriptor, const char *path)
+{
+    struct stat status;
+    const char *slash = strrchr(path, '/');
+    const char *name = slash != NULL ? slash + 1 : path;
+    if (strncmp(name, "__db.0", 6) != 0 || fstat(descriptor, &status) != 0 || status.st_size > 0)
+        return true;
+    off_t size = strcmp(name, CACHE_FILE) == 0 ? CACHE_SIZE + CACHE_SIZE / 4 + REGION_SIZE : REGION_SIZE;
+    if (fallocate(descriptor, FALLOC_FL_KEEP_SIZE, 0, size) == 0)
+        return true;
+    if (errno == EOPNOTSUPP)
+        errno = posix_fallocate(descriptor, 0, size);
+    if (errno == 0)
+        return true;
+    note_full(errno);
+    return false;
+}
 
 /* libdb sets FD_CLOEXEC in a second call: a fork in between would hand the descriptor to a function. */
 static int open_hook(const char *path, int flags, ...)
@@ -144,6 +185,13 @@ static int open_hook(const char *path, int flags, ...)
     int descriptor = open(path, flags | O_CLOEXEC, mode);
     if (descriptor >= 0 && descriptor < (int)(sizeof is_log / sizeof is_log[0]))
         is_log[descriptor] = log;
+    if (descriptor >= 0 && (flags & O_CREAT) != 0 && !reserve_region(descriptor, path)) {
+        int saved = errno;
+        close(descriptor);
+        unlink(path); /* else the next one joins a region that was never made */
+        errno = saved;
+        return -1;
+    }
     return descriptor;
 }
 
@@ -205,11 +253,8 @@ static int make_handle(struct engine **engine, struct error *words)
     return 0;
 }
 
-static int configure(DB_ENV *handle, bool creates)
+static int configure(DB_ENV *handle)
 {
-    /* Whoever makes the regions touches every page, so that none is a hole that a full disk cannot fill. Whoever joins them
-     * would only spend a millisecond on reading 24 MB: most of the life of a CGI program. */
-    u_int32_t flags = DB_NOMMAP | DB_TXN_WRITE_NOSYNC | (creates ? DB_REGION_INIT : 0);
     int result = handle->set_cachesize(handle, 0, CACHE_SIZE, 1);
     if (result == 0)
         result = handle->set_lg_max(handle, LOG_FILE_SIZE);
@@ -222,12 +267,14 @@ static int configure(DB_ENV *handle, bool creates)
     if (result == 0) /* one caller at a time: nothing to spin for */
         result = handle->mutex_set_tas_spins(handle, 1);
     if (result == 0)
-        result = handle->set_flags(handle, flags, 1);
+        result = handle->set_flags(handle, DB_NOMMAP | DB_TXN_WRITE_NOSYNC, 1);
     return result;
 }
 
 static int fail_open(struct engine *engine, int result, struct error *words)
 {
+    if (result == DB_RUNRECOVERY && disk_full)
+        result = ENOSPC; /* what it panicked at */
     error_set(words, IO, "%s%s%s", db_strerror(result), engine->words[0] != '\0' ? ": " : "", engine->words);
     engine->handle->close(engine->handle, 0);
     free(engine);
@@ -241,7 +288,7 @@ int engine_open(const char *data_dir, bool recover, struct engine **engine, stru
     if (result != 0)
         return result;
     DB_ENV *handle = made->handle;
-    result = configure(handle, recover);
+    result = configure(handle);
     u_int32_t flags = DB_CREATE | DB_INIT_TXN | DB_INIT_LOG | DB_INIT_MPOOL | (recover ? DB_RECOVER : 0);
     if (result == 0)
         result = handle->open(handle, data_dir, flags, 0600);

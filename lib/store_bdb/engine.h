@@ -39,6 +39,8 @@ int engine_position(struct engine *engine, uint64_t *position);
 int engine_flushed_position(struct engine *engine, uint64_t *position);
 /* libdb has panicked, whatever it returned. */
 bool engine_panicked(const struct engine *engine);
+/* Since engine_enter a write of this thread has met the end of the disk (or of a quota), whatever libdb made of it. */
+bool engine_met_full_disk(void);
 /* What libdb has said since the last call; empty when nothing. */
 const char *engine_words(struct engine *engine);
 void engine_forget_words(struct engine *engine);

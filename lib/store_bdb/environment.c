@@ -206,7 +206,8 @@ static enum outcome classify(struct visit *visit, int result)
     case EIO:
     case DB_RUNRECOVERY:
         visit->recover = true;
-        return UNAVAILABLE;
+        visit->full = engine_met_full_disk();
+        return visit->full ? FULL : UNAVAILABLE;
     default:
         return IO;
     }

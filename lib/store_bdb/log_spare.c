@@ -43,6 +43,11 @@ bool log_spare_exists(int folder)
     return fstatat(folder, NAME, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(status.st_mode);
 }
 
+bool log_spare_drop(int folder)
+{
+    return unlinkat(folder, NAME, 0) == 0;
+}
+
 bool log_spare_is_log(const char *path)
 {
     const char *slash = strrchr(path, '/');

@@ -14,6 +14,8 @@
  * there is no room or it cannot be made: the log does without. */
 bool log_spare_make(int folder, size_t size, bool gently);
 bool log_spare_exists(int folder);
+/* Gives its room back. False when there was none. */
+bool log_spare_drop(int folder);
 /* Whether the path's last part is the name of a log file, log.NNNNNNNNNN. */
 bool log_spare_is_log(const char *path);
 /* If `path` names a log file that does not exist yet, the spare of its folder becomes it. True when it did. */

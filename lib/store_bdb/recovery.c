@@ -91,13 +91,19 @@ static bool out_of_space(int result)
     return result == ENOSPC || result == EDQUOT;
 }
 
+/* The next log file serves as ballast as well. */
+static bool give_room(int folder, struct space *space)
+{
+    return space_drop_ballast(space) || log_spare_drop(folder);
+}
+
 static enum outcome open_recovered(struct gate *gate, const char *data_dir, int folder, struct space *space,
                                    struct engine **engine, struct error *error)
 {
     bool has_log = false;
     struct error words;
     int result = engine_open(data_dir, true, engine, &words);
-    if (out_of_space(result) && space_drop_ballast(space)) {
+    while (out_of_space(result) && give_room(folder, space)) {
         log_event(LOG_LEVEL_WARNING, "ballast_used", NULL);
         if (drop_regions(folder, &has_log, error) != OK)
             return IO;

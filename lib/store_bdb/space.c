@@ -13,7 +13,7 @@
 #define LOOK_MS         200
 #define REFUSE_MS       1000
 #define BALLAST_NAME    "ballast"
-#define BALLAST_SIZE    (8 << 20) /* a new log file, or the pages that a recovery writes */
+#define BALLAST_SIZE    (20 << 20) /* the new pages between two checkpoints, which recovery makes again */
 #define BALLAST_LOOK_MS 60000
 #define INODES_RESERVE  16
 
