@@ -1,6 +1,7 @@
 /* store_claim.c - a worker takes the next job (writing half) */
 #include "config.h"
 
+#include "log.h"
 #include "store_bdb/store_bdb.h"
 
 #include "store_bdb/due_turns.h"
@@ -47,34 +48,60 @@ static enum outcome start_attempt(struct transaction *transaction, const struct 
     return outcome;
 }
 
-/* The job at this head: RUNNING, or FAILED for its age (then NOTFOUND, and it is counted). */
+/* A row that stands for no queued job, which only damage can leave behind: one of those at the head of a queue must not
+ * keep all the others waiting. NOTFOUND. */
+static enum outcome drop_row(struct transaction *transaction, const struct due_head *head,
+                             struct error *error)
+{
+    char text[JOB_ID_TEXT_SIZE];
+    struct key row = key_of_due(head->function, head->due_ms, &head->id);
+    enum outcome outcome = table_delete(transaction, TABLE_DUE, &row, error);
+
+    log_event(LOG_LEVEL_ERROR, "queue_row_without_job", "job", job_id_format(&head->id, text), "function",
+              head->function, NULL);
+    return outcome == OK ? NOTFOUND : outcome;
+}
+
+/* The event to the caller; without one the job cannot run, and is ended instead. */
+static enum outcome take_event(struct transaction *transaction, struct claim *call,
+                               const struct job_policy *policy, struct error *error)
+{
+    static const char words[] = "the store has lost the event of this job";
+    struct job_change lost = {
+        .now_ms = call->change.now_ms, .error_type = "Event.Lost", .error_message = words};
+    struct key key = key_of_id(&call->job->id);
+    enum outcome outcome =
+        table_append(transaction, TABLE_EVENTS, &key, call->job->event_size, call->event, error);
+
+    if (outcome == NOTFOUND)
+        return job_apply(call->job, JOB_FAIL_FOR_GOOD, policy, &lost);
+    return outcome == OK ? start_attempt(transaction, call->job, error) : outcome;
+}
+
+/* The job at this head: RUNNING, or ended on the way (then NOTFOUND, and it is counted). */
 static enum outcome take(struct transaction *transaction, struct claim *call, const struct due_head *head,
                          struct error *error)
 {
-    const struct function_settings *settings = configuration_function(call->configuration, head->function);
-    struct key key = key_of_id(&head->id);
+    const struct job_policy *policy = &configuration_function(call->configuration, head->function)->policy;
     struct job before;
     enum outcome outcome = job_rows_load(transaction, &head->id, 0, &before, error);
 
-    if (outcome != OK)
-        return outcome == NOTFOUND || outcome == GONE ? error_set(error, IO, "a queued job has no record")
-                                                      : outcome;
-    *call->job = before;
-    outcome = job_apply(call->job, JOB_CLAIM, &settings->policy, &call->change);
-    if (outcome != OK)
-        return error_set(error, IO, "a job that is not queued stands in the queue");
-    outcome = job_rows_update(transaction, &before, call->job, error);
+    if (outcome == NOTFOUND || outcome == GONE)
+        return drop_row(transaction, head, error);
     if (outcome != OK)
         return outcome;
-    if (call->job->status != JOB_RUNNING) {
-        call->aged[call->aged_count].id = head->id;
-        memcpy(call->aged[call->aged_count++].function, head->function, JOB_FUNCTION_SIZE);
-        return NOTFOUND;
-    }
-    outcome = start_attempt(transaction, call->job, error);
+    *call->job = before;
+    if (job_apply(call->job, JOB_CLAIM, policy, &call->change) != OK)
+        return drop_row(transaction, head, error);
+    if (call->job->status == JOB_RUNNING)
+        outcome = take_event(transaction, call, policy, error);
     if (outcome == OK)
-        outcome = table_append(transaction, TABLE_EVENTS, &key, call->job->event_size, call->event, error);
-    return outcome == NOTFOUND ? error_set(error, IO, "a queued job has no event") : outcome;
+        outcome = job_rows_update(transaction, &before, call->job, error);
+    if (outcome != OK || call->job->status == JOB_RUNNING)
+        return outcome;
+    call->aged[call->aged_count].id = head->id;
+    memcpy(call->aged[call->aged_count++].function, head->function, JOB_FUNCTION_SIZE);
+    return NOTFOUND;
 }
 
 /* The first job of this function that is not too old; NOTFOUND when none is due. */

@@ -6,6 +6,7 @@
 
 #include "../contract/fixture.h"
 
+#include "log.h"
 #include "store_bdb/record.h"
 #include "store_bdb/store_bdb.h"
 #include "store_bdb/table.h"
@@ -324,6 +325,57 @@ static void a_purge_leaves_no_event_result_or_log(void **state)
     fixture_close(fixture);
 }
 
+/* ---- damage ---- */
+
+struct damage {
+    enum table name;
+    struct key key;
+};
+
+static enum outcome do_damage(struct transaction *transaction, void *context, struct error *error)
+{
+    const struct damage *damage = context;
+
+    return table_delete(transaction, damage->name, &damage->key, error);
+}
+
+static void lose(struct fixture *fixture, enum table name, const struct job_id *id)
+{
+    struct damage damage = {.name = name, .key = key_of_id(id)};
+
+    assert_int_equal(
+        environment_run(fixture->store->environment, do_damage, &damage, PATIENCE, NULL, &fixture->error),
+        OK);
+}
+
+static void a_lost_record_at_the_head_of_a_queue_holds_nobody_up(void **state)
+{
+    struct fixture *fixture = fixture_open(NULL);
+    struct job without_record = fixture_submit_due(fixture, "report", T0);
+    struct job without_event = fixture_submit_due(fixture, "report", T0 + 1);
+    struct job sound = fixture_submit_due(fixture, "report", T0 + 2);
+    char log[512];
+    char *lines;
+    struct job job;
+
+    fixture_clock(T0 + 10);
+    snprintf(log, sizeof log, "%s/log", fixture->folder); /* it says so, as it should */
+    log_open("test", log, LOG_LEVEL_ERROR, NULL);
+    lose(fixture, TABLE_JOBS, &without_record.id);
+    lose(fixture, TABLE_EVENTS, &without_event.id);
+    job = fixture_claim(fixture, 0);
+    assert_true(job_id_equal(&job.id, &sound.id));
+    job = fixture_get(fixture, &without_event.id);
+    assert_int_equal(job.status, JOB_FAILED);
+    assert_string_equal(job.error_type, "Event.Lost");
+    look(fixture);
+    assert_int_equal(rows[TABLE_DUE], 0);
+    lines = test_read_file(log);
+    assert_non_null(strstr(lines, "event=queue_row_without_job"));
+    free(lines);
+    fixture_close(fixture);
+}
+
 /* ---- space ---- */
 
 static enum outcome add_pages(struct transaction *transaction, void *context, struct error *error)
@@ -426,4 +478,5 @@ static void the_tables_stay_level_while_jobs_come_and_expire(void **state)
 TEST_MAIN(cmocka_unit_test(no_index_drifts_from_the_jobs),
           cmocka_unit_test(when_all_has_expired_nothing_is_left_in_any_table),
           cmocka_unit_test(a_purge_leaves_no_event_result_or_log),
+          cmocka_unit_test(a_lost_record_at_the_head_of_a_queue_holds_nobody_up),
           cmocka_unit_test(the_tables_stay_level_while_jobs_come_and_expire))
