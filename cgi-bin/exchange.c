@@ -4,6 +4,7 @@
 #include "clock.h"
 #include "guard.h"
 #include "log.h"
+#include "service.h"
 
 #include <string.h>
 
@@ -16,6 +17,7 @@ void exchange_reset(struct exchange *exchange)
     exchange->configuration = NULL;
     exchange->store = NULL;
     exchange->ticket = (struct store_ticket){0};
+    exchange->may_not_wait = false;
     exchange->request_id[0] = '\0';
     buffer_clear(&exchange->body);
     response_reset(&exchange->response);
@@ -122,14 +124,29 @@ static enum outcome wait_in_slices(struct exchange *exchange, struct job *job, e
     return OK;
 }
 
+/* Both the process and the machine have a limit. */
+static bool begin_wait(struct exchange *exchange)
+{
+    if (!service_begin_wait(exchange->service, exchange->configuration))
+        return false;
+    if (exchange->host->begin_wait(exchange->host_context))
+        return true;
+    service_end_wait(exchange->service);
+    return false;
+}
+
 enum outcome exchange_wait(struct exchange *exchange, struct job *job, exchange_done *done,
                            const void *context, int64_t deadline_ms, struct error *error)
 {
-    if (done(job, context) || clock_left(deadline_ms) <= 0 ||
-        !exchange->host->begin_wait(exchange->host_context))
+    if (done(job, context) || clock_left(deadline_ms) <= 0)
         return OK;
+    if (!begin_wait(exchange)) {
+        exchange->may_not_wait = true;
+        return OK;
+    }
     enum outcome outcome = wait_in_slices(exchange, job, done, context, deadline_ms, error);
     exchange->host->end_wait(exchange->host_context);
+    service_end_wait(exchange->service);
     /* The time for the answer's own reads starts now. */
     exchange->deadline_ms = clock_deadline(exchange->configuration->store_deadline_ms);
     return outcome;

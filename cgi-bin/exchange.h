@@ -45,6 +45,7 @@ struct exchange {
     struct access_key caller; /* set by guard_admit: the key, or what anonymous ones may do */
     struct job_id id;         /* of a route with {id} */
     struct store_ticket ticket;
+    bool may_not_wait;                 /* too many wait already: exchange_wait has returned at once */
     char request_id[JOB_ID_TEXT_SIZE]; /* X-Amzn-RequestId; the job's id for a submission */
     const struct exchange_host *host;
     void *host_context;
@@ -65,7 +66,7 @@ void exchange_fail(struct exchange *exchange, enum outcome outcome, const struct
 void exchange_log_failure(struct exchange *exchange, const char *what, const struct error *error);
 
 /* Sleeps until `done` says so of the job (looked at whenever its record changes), the deadline (clock.h), the
- * client's leaving or the program's end. Returns at once when too many requests wait already. OK with *job up
+ * client's leaving or the program's end. Returns at once when too many requests wait already (may_not_wait). OK with *job up
  * to date; NOTFOUND or GONE when it vanished meanwhile; UNAVAILABLE and so on when the store failed. */
 typedef bool exchange_done(const struct job *job, const void *context);
 enum outcome exchange_wait(struct exchange *exchange, struct job *job, exchange_done *done,

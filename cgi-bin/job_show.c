@@ -79,6 +79,9 @@ void job_show(struct exchange *exchange)
         return;
     }
     preference_acknowledge(&preference, &exchange->response);
+    /* Who wanted to wait and may not is to come back, but not at once. */
+    if (exchange->may_not_wait)
+        response_header(&exchange->response, "Retry-After", "1");
     answer(exchange, &view);
     if (view.job.status == JOB_QUEUED)
         service_nudge(exchange->service);

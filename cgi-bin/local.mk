@@ -43,7 +43,9 @@ cgi_bin_libjobgatehttp_a_SOURCES = \
 	cgi-bin/submission.h \
 	cgi-bin/transport.h \
 	cgi-bin/transport_cgi.c \
-	cgi-bin/transport_fastcgi.c
+	cgi-bin/transport_fastcgi.c \
+	cgi-bin/waiters.c \
+	cgi-bin/waiters.h
 
 cgi_bin_jobgate_submit_SOURCES = cgi-bin/submit_main.c
 cgi_bin_jobgate_submit_LDADD = cgi-bin/libjobgatehttp.a $(JOBGATE_LIBS) $(FCGI_LIBS)

@@ -5,6 +5,7 @@
 #include "launch.h"
 #include "log.h"
 #include "slots.h"
+#include "waiters.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -27,6 +28,7 @@ struct service {
     struct slots *slots;
     struct throttle *_Atomic throttle;
     struct meter *_Atomic meter;
+    struct waiters *_Atomic waiters;
     _Atomic int64_t next_nudge_ms;
     _Atomic int64_t next_expire_ms;
 };
@@ -99,6 +101,7 @@ void service_stop(struct service *service)
         return;
     store_close(atomic_load(&service->store));
     slots_close(service->slots);
+    waiters_close(atomic_load(&service->waiters));
     throttle_close(atomic_load(&service->throttle));
     meter_close(atomic_load(&service->meter));
     pthread_mutex_destroy(&service->lock);
@@ -137,8 +140,10 @@ bool service_attach(struct service *service, struct exchange *exchange)
     if (atomic_load(&service->store) == NULL)
         try_again(service);
     exchange->store = atomic_load(&service->store);
-    if (exchange->store != NULL)
+    if (exchange->store != NULL) {
+        store_configure(exchange->store, exchange->configuration);
         return true;
+    }
     response_header(&exchange->response, "Retry-After", "5");
     response_fail(&exchange->response, 503, "Store unavailable",
                   "The job store cannot be opened; the service's log has the reason.");
@@ -206,6 +211,29 @@ unsigned service_workers(struct service *service, const struct configuration *co
         taken = slots_taken(service->slots);
     pthread_mutex_unlock(&service->launch_lock);
     return taken;
+}
+
+bool service_begin_wait(struct service *service, const struct configuration *configuration)
+{
+    struct error error = {0};
+    struct waiters *waiters = atomic_load(&service->waiters);
+    if (waiters == NULL) {
+        struct waiters *none = NULL;
+        if (waiters_open(configuration->data_dir, &waiters, &error) != OK) {
+            log_event(LOG_LEVEL_WARNING, "waiters_refused", "reason", error.text, NULL);
+            return false;
+        }
+        if (!atomic_compare_exchange_strong(&service->waiters, &none, waiters)) {
+            waiters_close(waiters);
+            waiters = none;
+        }
+    }
+    return waiters_enter(waiters);
+}
+
+void service_end_wait(struct service *service)
+{
+    waiters_leave(atomic_load(&service->waiters));
 }
 
 /* True for one caller in each period. */

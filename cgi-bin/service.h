@@ -37,6 +37,9 @@ void service_work_is_there(struct service *service, const struct configuration *
 void service_nudge(struct service *service);
 /* True when the process should end as soon as it is idle, and let the server start a new one. */
 bool service_wants_restart(struct service *service);
+/* Whether another request may wait, over all processes of this installation (waiters.h). */
+bool service_begin_wait(struct service *service, const struct configuration *configuration);
+void service_end_wait(struct service *service);
 /* Whether a worker could be started: its program is there, and the functions' folder. Words for the log. */
 enum outcome service_can_work(struct service *service, const struct configuration *configuration,
                               struct error *error);

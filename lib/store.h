@@ -39,6 +39,8 @@ enum store_access {
  * rights for group or others, behind a symlink, or on a network file system. Cheap: tables are opened when first used. */
 enum outcome store_open(const struct configuration *configuration, enum store_access access,
                         struct store **store, struct error *error);
+/* The configuration was edited: disk_reserve, which the store looks at by itself, follows. Cheap; at any time. */
+void store_configure(struct store *store, const struct configuration *configuration);
 /* Detaches cleanly. NULL is legal. No other call may be under way. */
 void store_close(struct store *store);
 

@@ -90,6 +90,11 @@ enum outcome environment_open(const struct configuration *configuration, enum st
     return OK;
 }
 
+void environment_configure(struct environment *environment, const struct configuration *configuration)
+{
+    environment->space.reserve = configuration->disk_reserve;
+}
+
 static void abandon(struct environment *environment)
 {
     if (environment->engine == NULL)

@@ -42,6 +42,8 @@ enum outcome environment_open(const struct configuration *configuration, enum st
                               struct environment **environment, struct error *error);
 /* Detaches in good order when the gate is to be had within 2 s. NULL is legal. */
 void environment_close(struct environment *environment);
+/* disk_reserve may be edited while the store is open. */
+void environment_configure(struct environment *environment, const struct configuration *configuration);
 /* True when this process has let go of so many handles after recoveries (each keeps its memory), or of its
  * gate, that it should end when it is idle and leave the work to a new one. */
 bool environment_wants_restart(const struct environment *environment);

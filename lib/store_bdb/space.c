@@ -42,9 +42,9 @@ enum outcome space_for(struct space *space, size_t needed, struct error *error)
     look(space);
     int64_t left = space->free_bytes - space->reserve;
     if (left < 0 || (size_t)left < needed)
-        return error_set(error, FULL,
-                         "%lld MiB are free on the disk, and %lld MiB are kept free (disk_reserve)",
-                         (long long)(space->free_bytes >> 20), (long long)(space->reserve >> 20));
+        return error_set(
+            error, FULL, "%lld MiB are free on the disk, and %lld MiB are kept free (disk_reserve)",
+            (long long)(space->free_bytes >> 20), (long long)(atomic_load(&space->reserve) >> 20));
     if (space->free_inodes < INODES_RESERVE)
         return error_set(error, FULL, "the file system has no room for another file (inodes)");
     if (clock_monotonic_ms() < space->refused_until_ms)

@@ -14,8 +14,8 @@
 #include <stdint.h>
 
 struct space {
-    int folder;      /* not owned */
-    int64_t reserve; /* bytes that stay free */
+    int folder;              /* not owned */
+    _Atomic int64_t reserve; /* bytes that stay free */
     _Atomic int64_t looked_ms;
     _Atomic int64_t free_bytes;
     _Atomic int64_t free_inodes; /* INT64_MAX when the file system does not count them */

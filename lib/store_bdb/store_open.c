@@ -27,6 +27,11 @@ enum outcome store_open(const struct configuration *configuration, enum store_ac
     return OK;
 }
 
+void store_configure(struct store *store, const struct configuration *configuration)
+{
+    environment_configure(store->environment, configuration);
+}
+
 void store_close(struct store *store)
 {
     if (store == NULL)

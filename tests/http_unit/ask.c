@@ -27,6 +27,7 @@ static struct application application;
 static struct exchange exchange;
 static struct answer answer;
 static struct buffer head;
+static char *folder; /* where the waiting processes' locks are */
 
 struct pending {
     const char *at;
@@ -161,6 +162,8 @@ void assert_problem(const struct answer *problem, int status)
 int ask_setup(void **state)
 {
     fake_reset();
+    folder = test_folder();
+    fake_configuration()->data_dir = folder;
     ask_may_wait = true;
     ask_should_stop = ask_without_sync = false;
     application =
@@ -174,5 +177,6 @@ int ask_teardown(void **state)
     forget_answer();
     buffer_free(&head);
     exchange_free(&exchange);
+    test_folder_remove(folder);
     return 0;
 }

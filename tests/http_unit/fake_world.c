@@ -286,6 +286,10 @@ void store_close(struct store *store)
 {
 }
 
+void store_configure(struct store *store, const struct configuration *configuration)
+{
+}
+
 bool store_wants_restart(const struct store *store)
 {
     return false;

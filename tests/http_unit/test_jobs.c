@@ -289,6 +289,7 @@ static void wait_over_the_cap_or_of_a_client_that_left_answers_at_once(void **st
     make(JOB_RUNNING, NULL, NULL);
     ask_may_wait = false;
     assert_int_equal(get(of_job("?wait=2"))->status, 200);
+    assert_string_equal(header("Retry-After"), "1");
     ask_may_wait = true;
     ask_should_stop = true;
     assert_int_equal(get(of_job("?wait=2"))->status, 200);

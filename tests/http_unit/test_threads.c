@@ -6,6 +6,7 @@
 #include "clock.h"
 #include "committer.h"
 #include "pool.h"
+#include "waiters.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -192,12 +193,39 @@ static void committer_that_was_never_used_ends_at_once(void **state)
     assert_true(committer_stop(NULL, 0));
 }
 
+/* ---- waiting processes: each struct stands for one, since its lock belongs to its own descriptor ---- */
+
+static void so_many_processes_may_wait_and_no_more(void **state)
+{
+    struct waiters *processes[WAITERS_MAX + 1];
+    char *folder = test_folder();
+    for (size_t i = 0; i <= WAITERS_MAX; i++)
+        assert_int_equal(waiters_open(folder, &processes[i], NULL), OK);
+    for (size_t i = 0; i < WAITERS_MAX; i++)
+        assert_true(waiters_enter(processes[i]));
+    assert_false(waiters_enter(processes[WAITERS_MAX]));
+    /* One that waits already may have more waits. */
+    assert_true(waiters_enter(processes[0]));
+    waiters_leave(processes[0]);
+    assert_false(waiters_enter(processes[WAITERS_MAX]));
+    waiters_leave(processes[0]);
+    assert_true(waiters_enter(processes[WAITERS_MAX]));
+    /* The end of a process gives its place back. */
+    waiters_close(processes[1]);
+    assert_true(waiters_enter(processes[0]));
+    for (size_t i = 0; i <= WAITERS_MAX; i++)
+        if (i != 1)
+            waiters_close(processes[i]);
+    test_folder_remove(folder);
+}
+
 #define hall_test(case) cmocka_unit_test_setup_teardown(case, open_hall, close_hall)
 
 TEST_MAIN(hall_test(only_the_active_threads_accept), hall_test(waiting_requests_leave_the_permits_to_others),
           hall_test(waits_over_the_cap_are_refused_at_once),
           hall_test(stop_interrupts_those_who_accept_and_lets_those_who_wait_end),
           cmocka_unit_test(half_of_the_threads_are_kept_for_waiting),
+          cmocka_unit_test(so_many_processes_may_wait_and_no_more),
           cmocka_unit_test(every_piece_is_finished_by_fewer_syncs),
           cmocka_unit_test(failed_sync_is_told_to_every_piece),
           cmocka_unit_test(stop_finishes_what_was_handed_over),
