@@ -202,7 +202,7 @@ enum outcome store_next_due(struct store *store, const struct configuration *con
 
 /* Takes the job that is due longest, functions in turn, limits of concurrency kept. OK: *job is RUNNING by `runner` and
  * event has its bytes (appended). NOTFOUND: nothing to do until *next_ms (0 = until rung). A job past its maximum age
- * is ended on the way: *aged counts those; the caller goes on. */
+ * (or whose event is lost to damage) is ended on the way: *aged counts those; the caller goes on. */
 enum outcome store_claim(struct store *store, const struct configuration *configuration,
                          struct slot_identity runner, int64_t now_ms, int64_t deadline_ms, struct job *job,
                          struct buffer *event, int64_t *next_ms, unsigned *aged, struct store_ticket *ticket,
