@@ -85,5 +85,7 @@ void job_show(struct exchange *exchange)
     answer(exchange, &view);
     if (view.job.status == JOB_QUEUED)
         service_nudge(exchange->service);
+    else if (view.job.status == JOB_RUNNING)
+        service_look_after(exchange->service, &view.job);
     store_view_free(&view);
 }

@@ -259,6 +259,26 @@ void service_nudge(struct service *service)
     configuration_release(configuration);
 }
 
+static bool runner_is_dead(struct service *service, const struct configuration *configuration,
+                           const struct job *job)
+{
+    pthread_mutex_lock(&service->launch_lock);
+    bool dead =
+        open_slots(service, configuration, NULL) == OK && !slots_is_alive(service->slots, job->runner);
+    pthread_mutex_unlock(&service->launch_lock);
+    return dead;
+}
+
+void service_look_after(struct service *service, const struct job *job)
+{
+    if (!is_time(&service->next_nudge_ms, NUDGE_EVERY_MS))
+        return;
+    struct configuration *configuration = configuration_current();
+    if (runner_is_dead(service, configuration, job))
+        service_work_is_there(service, configuration);
+    configuration_release(configuration);
+}
+
 bool service_wants_restart(struct service *service)
 {
     struct store *store = atomic_load(&service->store);

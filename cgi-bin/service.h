@@ -35,6 +35,9 @@ bool service_attach(struct service *service, struct exchange *exchange);
 void service_work_is_there(struct service *service, const struct configuration *configuration);
 /* Starts a worker when something is due and nobody seems to care; looks at most once a second. */
 void service_nudge(struct service *service);
+/* The same for a RUNNING job that somebody asks for: when worker and supervisor were killed together, a new worker puts
+ * it back. */
+void service_look_after(struct service *service, const struct job *job);
 /* True when the process should end as soon as it is idle, and let the server start a new one. */
 bool service_wants_restart(struct service *service);
 /* Whether another request may wait, over all processes of this installation (waiters.h). */

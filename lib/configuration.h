@@ -107,6 +107,11 @@ const char *configuration_path(const char *argument);
  * configuration_current returns a reference that configuration_release gives back. Never NULL once started.
  * An edit of log_file or log_level goes to log_open. */
 enum outcome configuration_start(const char *file, struct error *error);
+/* The same for a process that launch.h has started: when the file cannot be loaded now because an edit went wrong, the text in
+ * the file behind `descriptor` (-1 = none) is in force, which is what holds in the process it comes from. */
+enum outcome configuration_start_given(const char *file, int descriptor, struct error *error);
+/* The dump of a configuration in a memory file, to be handed on. *descriptor is O_CLOEXEC and the caller's. */
+enum outcome configuration_give(const struct configuration *configuration, int *descriptor, struct error *error);
 struct configuration *configuration_current(void);
 void configuration_release(struct configuration *configuration); /* NULL is legal */
 

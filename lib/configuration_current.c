@@ -4,9 +4,13 @@
 #include "configuration_private.h"
 #include "log.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define LOOK_US    1000000 /* how often the file is looked at */
 #define SETTLED_MS 250     /* an edit younger than this may still be half written; the next look takes it */
@@ -53,6 +57,56 @@ enum outcome configuration_start(const char *file, struct error *error)
         replace(configuration, &its_version);
     }
     return outcome;
+}
+
+/* The reader shares the writer's file offset: pread. */
+static enum outcome parse_given(const char *file, int descriptor, struct configuration **configuration)
+{
+    struct stat status;
+    if (descriptor < 0 || fstat(descriptor, &status) < 0 || status.st_size <= 0 ||
+        status.st_size > INI_FILE_SIZE_MAX)
+        return NOTFOUND;
+    char *text = malloc((size_t)status.st_size);
+    if (text == NULL)
+        return NOMEM;
+    ssize_t length = pread(descriptor, text, (size_t)status.st_size, 0);
+    enum outcome outcome =
+        length == status.st_size ? configuration_parse(file, text, (size_t)length, configuration, NULL) : IO;
+    free(text);
+    return outcome;
+}
+
+enum outcome configuration_start_given(const char *file, int descriptor, struct error *error)
+{
+    struct configuration *configuration;
+    struct ini_file_version its_version = {0};
+    enum outcome outcome = configuration_start(file, error);
+    if ((outcome != INVALID && outcome != IO) || parse_given(file, descriptor, &configuration) != OK)
+        return outcome;
+    ini_file_look(file, &its_version);
+    atomic_store(&next_look_us, clock_monotonic_us() + LOOK_US);
+    replace(configuration, &its_version);
+    return OK;
+}
+
+enum outcome configuration_give(const struct configuration *configuration, int *descriptor,
+                                struct error *error)
+{
+    struct buffer text = {0};
+    configuration_dump(configuration, &text);
+    if (text.failed)
+        return error_set(error, NOMEM, "handing the configuration on: no memory");
+    int file = memfd_create("configuration", MFD_CLOEXEC);
+    bool written = file >= 0 && write(file, text.data, text.length) == (ssize_t)text.length;
+    int reason = errno;
+    buffer_free(&text);
+    if (!written) {
+        if (file >= 0)
+            close(file);
+        return error_set_errno(error, IO, reason, "handing the configuration on");
+    }
+    *descriptor = file;
+    return OK;
 }
 
 static struct configuration *hold_current(void)

@@ -11,7 +11,9 @@
 #include "configuration.h"
 #include "slots.h"
 
-/* Starts `worker_program --config FILE --slot N` in a free slot. OK: on its way. NOTFOUND: no slot is free
+#define LAUNCH_GIVEN 3 /* descriptor of the worker program with --given: see configuration_start_given */
+
+/* Starts `worker_program --config FILE --slot N --given` in a free slot. OK: on its way. NOTFOUND: no slot is free
  * (every worker looks at the queue again before it leaves, so nothing is lost). IO: fork or exec failed
  * (EAGAIN on a full shared host): the job waits; log it and answer 202 all the same. */
 enum outcome launch_worker(const struct configuration *configuration, struct slots *slots,

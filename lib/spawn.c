@@ -9,6 +9,7 @@
 #include <stdalign.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -66,6 +67,8 @@ IN_CHILD static int child_main(void *argument)
 {
     struct start *start = argument;
     const struct spawn_plan *plan = start->plan;
+    /* Until its exec it looks like one more of its parent: this tells them apart in ps and pgrep. */
+    prctl(PR_SET_NAME, SPAWN_NAME);
     if (plan->new_session && setsid() < 0)
         return child_failed(start, "setsid");
     umask(077);

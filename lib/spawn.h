@@ -16,8 +16,9 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
-#define SPAWN_DESCRIPTORS_MAX 5
+#define SPAWN_DESCRIPTORS_MAX 6
 #define SPAWN_LIMITS_MAX      8
+#define SPAWN_NAME            "jobgate-spawn" /* of a child before its exec, in /proc/PID/comm */
 
 struct spawn_limit {
     int resource; /* RLIMIT_… */

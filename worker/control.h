@@ -10,6 +10,7 @@
 
 #define SLOTS_DESCRIPTOR   3 /* of the worker program: holds the slot's lock, see slots.h */
 #define CONTROL_DESCRIPTOR 4
+#define GIVEN_DESCRIPTOR   5 /* the configuration in force, see configuration_start_given */
 
 enum control {
     CONTROL_CLAIMED = 'c', /* it has got as far as a job: its end is no reason to give up on workers */

@@ -78,9 +78,11 @@ static int test_configuration(const char *file)
     return written ? 0 : EX_IOERR;
 }
 
-static enum outcome start(struct worker *worker, const char *file, struct error *error)
+static enum outcome start(struct worker *worker, const char *file, int given, struct error *error)
 {
-    enum outcome outcome = configuration_start(file, error);
+    enum outcome outcome = configuration_start_given(file, given, error);
+    if (given >= 0)
+        close(given);
     if (outcome != OK)
         return outcome;
     worker->configuration = configuration_current();
@@ -125,7 +127,7 @@ static int work(const struct command *command, const char *file)
 {
     struct worker worker = {.supervised = false};
     struct error error;
-    if (start(&worker, file, &error) != OK)
+    if (start(&worker, file, GIVEN_DESCRIPTOR, &error) != OK)
         return fail(EX_CONFIG, &error);
     int status = 0;
     if (start_slot(&worker, command->identity, &error) != OK)
@@ -168,7 +170,7 @@ static int sweep(const char *file)
 {
     struct worker worker = {.supervised = false};
     struct error error;
-    if (start(&worker, file, &error) != OK)
+    if (start(&worker, file, -1, &error) != OK)
         return fail(EX_CONFIG, &error);
     int status = 0;
     if (store_open(worker.configuration, STORE_WRITE, &worker.store, &error) != OK ||

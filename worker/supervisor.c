@@ -1,6 +1,6 @@
 /* supervisor.c - the program jobgate-supervisor: holds a slot and looks after the worker in it
  *
- *     jobgate-supervisor --config FILE --slot N
+ *     jobgate-supervisor --config FILE --slot N [--given]
  *
  * Started by launch.h. Takes slot N (or another free one; without one it ends), becomes a child subreaper and starts
  * jobgate-worker, which shares the descriptor of the slot's lock. When the worker dies of something else than its own will,
@@ -73,11 +73,18 @@ static enum outcome find_worker(char *path, size_t size, struct error *error)
 static enum outcome start_worker(struct supervisor *supervisor, struct error *error)
 {
     char slot[16], life[24];
-    int ends[2], errno_value;
+    int ends[2], errno_value, given;
     snprintf(slot, sizeof slot, "%" PRIu32, supervisor->identity.slot);
     snprintf(life, sizeof life, "%" PRIx64, supervisor->identity.life);
-    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
+    struct configuration *configuration = configuration_current();
+    enum outcome outcome = configuration_give(configuration, &given, error);
+    configuration_release(configuration);
+    if (outcome != OK)
+        return outcome;
+    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0) {
+        close(given);
         return error_set_errno(error, UNAVAILABLE, errno, "pipe to the worker");
+    }
     char *arguments[] = {(char *)supervisor->program,
                          "--config",
                          (char *)supervisor->file,
@@ -90,15 +97,15 @@ static enum outcome start_worker(struct supervisor *supervisor, struct error *er
         .program = supervisor->program,
         .arguments = arguments,
         .environment = environ,
-        .descriptors =
-            {0, 1,
-             2, [SLOTS_DESCRIPTOR] = slots_descriptor(supervisor->slots), [CONTROL_DESCRIPTOR] = ends[1]},
-        .descriptor_count = CONTROL_DESCRIPTOR + 1,
+        .descriptors = {0, 1, 2, [SLOTS_DESCRIPTOR] = slots_descriptor(supervisor->slots),
+                        [CONTROL_DESCRIPTOR] = ends[1], [GIVEN_DESCRIPTOR] = given},
+        .descriptor_count = GIVEN_DESCRIPTOR + 1,
     };
     supervisor->worker = (struct reaped){0};
     supervisor->claimed = false;
     supervisor->control = ends[0];
-    enum outcome outcome = spawn_start(&plan, &supervisor->worker.main, &errno_value, error);
+    outcome = spawn_start(&plan, &supervisor->worker.main, &errno_value, error);
+    close(given);
     close(ends[1]);
     if (outcome != OK)
         close(ends[0]);
@@ -234,15 +241,17 @@ static int supervise(struct supervisor *supervisor)
     return 0;
 }
 
-static int run(const char *file, unsigned slot)
+static int run(const char *file, unsigned slot, bool given)
 {
     struct supervisor supervisor = {.file = file};
     struct error error;
     char program[PATH_MAX];
-    if (configuration_start(file, &error) != OK) {
+    if (configuration_start_given(file, given ? LAUNCH_GIVEN : -1, &error) != OK) {
         fprintf(stderr, "jobgate-supervisor: %s\n", error.text);
         return EX_CONFIG;
     }
+    if (given)
+        close(LAUNCH_GIVEN);
     struct configuration *configuration = configuration_current();
     enum outcome outcome =
         log_open("supervisor", configuration->log_file, (enum log_level)configuration->log_level, &error);
@@ -282,14 +291,14 @@ static int usage(FILE *stream, int status)
 
 int main(int count, char **arguments)
 {
-    static const struct option options[] = {{"config", required_argument, NULL, 'c'},
-                                            {"slot", required_argument, NULL, 's'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {"version", no_argument, NULL, 'V'},
-                                            {0}};
+    static const struct option options[] = {
+        {"config", required_argument, NULL, 'c'}, {"slot", required_argument, NULL, 's'},
+        {"given", no_argument, NULL, 'g'},        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},      {0}};
     const char *file = NULL;
     unsigned long slot = 0;
     int option;
+    bool given = false;
     char *end = "";
     while ((option = getopt_long(count, arguments, "c:s:hV", options, NULL)) != -1) {
         switch (option) {
@@ -298,6 +307,9 @@ int main(int count, char **arguments)
             break;
         case 's':
             slot = strtoul(optarg, &end, 10);
+            break;
+        case 'g':
+            given = true;
             break;
         case 'h':
             return usage(stdout, 0);
@@ -310,5 +322,5 @@ int main(int count, char **arguments)
     }
     if (optind != count || *end != '\0' || slot >= SLOTS_MAX)
         return usage(stderr, EX_USAGE);
-    return run(configuration_path(file), (unsigned)slot);
+    return run(configuration_path(file), (unsigned)slot, given);
 }

@@ -38,6 +38,11 @@ def _program(pid, command):
     return os.path.basename(target.removesuffix(" (deleted)"))
 
 
+def _parent(pid):
+    fields = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+    return int(fields[1]) if len(fields) > 1 else 0
+
+
 def is_alive(pid):
     """A zombie does not count: it runs no more."""
     state = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
@@ -57,6 +62,8 @@ def find(mark, program=None):
             continue
         text = command.rstrip(b"\0").decode(errors="replace")
         process = Process(int(entry), _program(entry, text), text.replace("\0", " "), environment)
+        if process.program.startswith("jobgate-") and process.program == _program(_parent(entry), ""):
+            continue  # between its fork and its exec: about to become another program
         if (program is None or process.program == program) and is_alive(process.pid):
             found.append(process)
     return found

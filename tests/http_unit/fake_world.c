@@ -252,6 +252,11 @@ void slots_close(struct slots *slots)
 {
 }
 
+bool slots_is_alive(struct slots *slots, struct slot_identity identity)
+{
+    return true;
+}
+
 unsigned slots_taken(struct slots *slots)
 {
     return 2;
