@@ -21,6 +21,11 @@ static enum outcome load_gone(struct transaction *transaction, const struct key 
     return GONE;
 }
 
+int64_t job_rows_forget_ms(const struct job *job)
+{
+    return job->expires_ms + (job->expires_ms - job->finished_ms);
+}
+
 enum outcome job_rows_load(struct transaction *transaction, const struct job_id *id, int64_t now_ms,
                            struct job *job, struct error *error)
 {
@@ -37,7 +42,7 @@ enum outcome job_rows_load(struct transaction *transaction, const struct job_id 
     if (!record_get_job(bytes, size, id, job))
         return error_set(error, IO, "the record of job %s is damaged or of a newer version",
                          job_id_format(id, text));
-    if (now_ms > 0 && job->expires_ms > 0 && now_ms >= job->expires_ms)
-        return GONE;
-    return OK;
+    if (now_ms <= 0 || job->expires_ms == 0 || now_ms < job->expires_ms)
+        return OK;
+    return now_ms < job_rows_forget_ms(job) ? GONE : NOTFOUND;
 }

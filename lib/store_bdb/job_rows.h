@@ -14,6 +14,8 @@
  * it is due, not from when store_expire gets there: pass now_ms, or 0 to get what is still there. */
 enum outcome job_rows_load(struct transaction *transaction, const struct job_id *id, int64_t now_ms,
                            struct job *job, struct error *error);
+/* When the id of an expired job is forgotten: after its retention once more. Counts by itself, too. */
+int64_t job_rows_forget_ms(const struct job *job);
 /* A new job. CONFLICT when the id is there. */
 enum outcome job_rows_insert(struct transaction *transaction, const struct job *job, struct error *error);
 /* The same job before and after a change. */

@@ -41,7 +41,7 @@ static enum outcome expire_job(struct transaction *transaction, struct expire *c
         return outcome;
     call->bytes += job.event_size + job.result_size + job.log_size;
     outcome = job_rows_remove(transaction, &job, error);
-    forget_ms = job.expires_ms + (job.expires_ms - job.finished_ms); /* its retention once more */
+    forget_ms = job_rows_forget_ms(&job);
     expiry = key_of_expiry(forget_ms, EXPIRY_GONE, id->bytes, JOB_ID_BYTES);
     if (outcome == OK)
         outcome = table_put(transaction, TABLE_GONE, &key, bytes, record_put_gone(forget_ms, bytes), error);
