@@ -4,8 +4,12 @@
 
 #include "clock.h"
 
+#include <fcntl.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static void what_was_written_is_read(void **state)
 {
@@ -73,6 +77,41 @@ static void big_records_pass_the_ends_of_log_files(void **state)
     }
 }
 
+static void hazard_11_no_descriptor_is_inherited(void **state)
+{
+    struct fixture *fixture = *state;
+    struct record record = record_make(1);
+    int of_the_store = 0;
+    record_must_write(fixture->environment, &record);
+    for (int descriptor = 3; descriptor < 256; descriptor++) {
+        char link[64], target[600] = "";
+        snprintf(link, sizeof link, "/proc/self/fd/%d", descriptor);
+        if (readlink(link, target, sizeof target - 1) < 0 ||
+            strncmp(target, fixture->parent, strlen(fixture->parent)) != 0)
+            continue;
+        of_the_store++;
+        if ((fcntl(descriptor, F_GETFD) & FD_CLOEXEC) == 0)
+            fail_msg("%s would be inherited", target);
+    }
+    assert_true(of_the_store >= 5);
+}
+
+static void hazard_17_regions_have_all_their_blocks(void **state)
+{
+    static const char *const names[] = {"__db.001", "__db.002", "__db.003", "gate"};
+    struct fixture *fixture = *state;
+    struct record record = record_make(1);
+    record_must_write(fixture->environment, &record);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char path[600];
+        struct stat status;
+        snprintf(path, sizeof path, "%s/%s", fixture->data, names[i]);
+        assert_int_equal(stat(path, &status), 0);
+        if (status.st_blocks * 512 < status.st_size)
+            fail_msg("%s has holes", names[i]);
+    }
+}
+
 #define THREADS 16
 #define EACH    200
 
@@ -104,5 +143,6 @@ static void threads_share_one_environment(void **state)
 
 TEST_MAIN(CASE(what_was_written_is_read), CASE(what_a_body_refuses_is_not_there),
           CASE(another_opening_reads_it), CASE(reader_of_an_empty_store_finds_nothing),
-          CASE(it_is_there_after_closing_and_opening), CASE(big_records_pass_the_ends_of_log_files),
+          CASE(it_is_there_after_closing_and_opening), CASE(hazard_11_no_descriptor_is_inherited),
+          CASE(hazard_17_regions_have_all_their_blocks), CASE(big_records_pass_the_ends_of_log_files),
           CASE(threads_share_one_environment))
