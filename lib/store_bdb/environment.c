@@ -149,7 +149,13 @@ bool environment_wants_restart(const struct environment *environment)
 
 /* ---- inside the gate ---- */
 
-static enum outcome attach(struct environment *environment, struct error *error)
+/* libdb refuses before it has changed anything: no reason for everybody to recover. */
+static bool is_own_shortage(int result)
+{
+    return result == EMFILE || result == ENFILE || result == EACCES;
+}
+
+static enum outcome attach(struct environment *environment, bool *sound, struct error *error)
 {
     struct gate *gate = environment->gate;
     struct error words;
@@ -162,18 +168,21 @@ static enum outcome attach(struct environment *environment, struct error *error)
         environment->generation = gate_page(gate)->generation;
         return OK;
     }
+    *sound = is_own_shortage(result);
+    if (*sound)
+        gate_detach(gate);
     return error_set(error, UNAVAILABLE, "opening the store: %s", words.text);
 }
 
 /* A handle of this generation, whatever it takes. The page is dirty meanwhile, so dying in here costs the
  * next one a recovery and nothing else. */
-static enum outcome make_ready(struct environment *environment, struct error *error)
+static enum outcome make_ready(struct environment *environment, bool *sound, struct error *error)
 {
     struct gate *gate = environment->gate;
     enum outcome outcome = gate_fault(gate, true, error);
     if (outcome == OK && gate_recovery_due(gate) == NULL &&
         (environment->engine == NULL || environment->generation != gate_page(gate)->generation))
-        outcome = attach(environment, error);
+        outcome = attach(environment, sound, error);
     if (outcome != OK || gate_recovery_due(gate) == NULL)
         return outcome;
     abandon(environment);
@@ -349,8 +358,8 @@ static enum outcome visit_gate(struct environment *environment, struct visit *vi
     if (outcome != OK)
         return outcome;
     engine_enter(environment->gate);
-    outcome = make_ready(environment, error);
-    bool sound = outcome == OK;
+    bool sound = false;
+    outcome = make_ready(environment, &sound, error);
     if (outcome == OK) {
         outcome = what(visit, body, context, error);
         sound = !visit->recover && !engine_panicked(environment->engine);

@@ -19,6 +19,7 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -420,6 +421,26 @@ static void hazard_8_living_processes_are_no_reason_to_recover(void **state)
     munmap(page, sizeof *page);
 }
 
+static void open_without_descriptors(struct fixture *fixture, void *context)
+{
+    struct environment *environment = open_own(fixture);
+    struct record record = record_of(1, 1, 0);
+    struct rlimit limit = {.rlim_cur = 3, .rlim_max = 3};
+    setrlimit(RLIMIT_NOFILE, &limit);
+    _exit(record_read(environment, &record, NULL) == UNAVAILABLE ? 0 : 1);
+}
+
+static void hazard_8_process_out_of_descriptors_costs_no_recovery(void **state)
+{
+    struct fixture *fixture = *state;
+    write_some(fixture, 1);
+    uint64_t generation = fixture_generation(fixture);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(wait_child(start_child(fixture, open_without_descriptors, NULL)), 0);
+    read_some(fixture, 1);
+    assert_int_equal(fixture_generation(fixture), generation);
+}
+
 static void hazard_9_handles_of_an_earlier_generation_are_let_go(void **state)
 {
     struct fixture *fixture = *state;
@@ -599,6 +620,7 @@ TEST_MAIN(CASE(hazard_1_killed_at_each_step_of_a_commit), CASE(hazard_2_killed_o
           CASE(hazard_7_another_version_of_the_library_is_refused),
           CASE(hazard_8_three_thousand_that_never_close),
           CASE(hazard_8_living_processes_are_no_reason_to_recover),
+          CASE(hazard_8_process_out_of_descriptors_costs_no_recovery),
           CASE(hazard_9_handles_of_an_earlier_generation_are_let_go), CASE(hazard_10_children_do_no_harm),
           CASE(hazard_10_child_does_not_keep_the_lock_of_a_dead_parent),
           CASE(hazard_13_folder_is_synced_when_a_log_file_is_new),
