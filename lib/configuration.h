@@ -111,7 +111,8 @@ enum outcome configuration_start(const char *file, struct error *error);
  * the file behind `descriptor` (-1 = none) is in force, which is what holds in the process it comes from. */
 enum outcome configuration_start_given(const char *file, int descriptor, struct error *error);
 /* The dump of a configuration in a memory file, to be handed on. *descriptor is O_CLOEXEC and the caller's. */
-enum outcome configuration_give(const struct configuration *configuration, int *descriptor, struct error *error);
+enum outcome configuration_give(const struct configuration *configuration, int *descriptor,
+                                struct error *error);
 struct configuration *configuration_current(void);
 void configuration_release(struct configuration *configuration); /* NULL is legal */
 
