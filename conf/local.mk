@@ -5,6 +5,7 @@ confdir = $(sysconfdir)/jobgate
 conf_templates = \
 	apache-cgi.conf \
 	apache-fcgid.conf \
+	cron \
 	htaccess \
 	lighttpd.conf \
 	nginx.conf \
@@ -29,6 +30,7 @@ EXTRA_DIST += \
 	conf/apache-alone.conf.in \
 	conf/apache-cgi.conf.in \
 	conf/apache-fcgid.conf.in \
+	conf/cron.in \
 	conf/htaccess.in \
 	conf/lighttpd-alone.conf.in \
 	conf/lighttpd.conf.in \
