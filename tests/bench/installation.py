@@ -236,13 +236,17 @@ $HTTP["url"] =~ "^/cgi/" {{
 
 
 def private_kib(pid):
-    """Memory that belongs to this process alone, in KiB; 0 when it has gone."""
-    total = 0
+    """Memory that belongs to this process alone, in KiB; 0 when it has gone. Shared mappings are left out even where just one
+    process has touched a page: that is the store's cache, which is there once for all."""
+    total, shared = 0, False
     try:
-        with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
+        with open(f"/proc/{pid}/smaps", encoding="utf-8", errors="replace") as file:
             for line in file:
-                if line.startswith(("Private_Clean:", "Private_Dirty:")):
-                    total += int(line.split()[1])
+                words = line.split()
+                if "-" in words[0]:
+                    shared = words[1].endswith("s")
+                elif not shared and words[0] in ("Private_Clean:", "Private_Dirty:"):
+                    total += int(words[1])
     except OSError:
         return 0
     return total
