@@ -48,9 +48,9 @@ cgi_bin_libjobgatehttp_a_SOURCES = \
 	cgi-bin/waiters.h
 
 cgi_bin_jobgate_submit_SOURCES = cgi-bin/submit_main.c
-cgi_bin_jobgate_submit_LDADD = cgi-bin/libjobgatehttp.a $(JOBGATE_LIBS) $(FCGI_LIBS)
+cgi_bin_jobgate_submit_LDADD = cgi-bin/libjobgatehttp.a lib/libjobgate.a $(HTTP_LIBS)
 cgi_bin_jobgate_status_SOURCES = cgi-bin/status_main.c
-cgi_bin_jobgate_status_LDADD = cgi-bin/libjobgatehttp.a $(JOBGATE_LIBS) $(FCGI_LIBS)
+cgi_bin_jobgate_status_LDADD = cgi-bin/libjobgatehttp.a lib/libjobgate.a $(HTTP_LIBS)
 
 # The OpenAPI document as a C string, a line of it on a line.
 BUILT_SOURCES += cgi-bin/openapi_text.h
