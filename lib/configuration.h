@@ -42,11 +42,15 @@ struct function_settings {
     char name[JOB_FUNCTION_SIZE];
     int64_t timeout_ms; /* 900 s */
     struct job_policy policy;
-    int64_t concurrency;            /* attempts at once; -1 = no limit of its own, 0 = paused */
-    int64_t memory;                 /* RLIMIT_AS of each process, bytes */
-    int64_t cpu_ms;                 /* RLIMIT_CPU, rounded up to seconds */
-    int64_t file_size;              /* RLIMIT_FSIZE, bytes */
-    int64_t processes;              /* RLIMIT_NPROC (counts the user's processes) */
+    int64_t concurrency; /* attempts at once; -1 = no limit of its own, 0 = paused */
+    int64_t memory;      /* RLIMIT_AS of each process, bytes */
+    int64_t cpu_ms;      /* RLIMIT_CPU, rounded up to seconds */
+    int64_t file_size;   /* RLIMIT_FSIZE, bytes */
+    int64_t processes;   /* RLIMIT_NPROC (counts the user's processes) */
+    int64_t confined;    /* 1: kept in its room (room.h) */
+    const char *read;    /* absolute paths with ':' between them, beside the system's; may be empty */
+    const char *write;   /* likewise, beside TMPDIR */
+    int64_t network;     /* 0: no sockets but local ones */
     const char *const *environment; /* "NAME=value", NULL-terminated; owned by the configuration */
 };
 

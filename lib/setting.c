@@ -67,6 +67,12 @@ static bool parse_level(const char *text, int64_t *value)
     return false;
 }
 
+static bool parse_switch(const char *text, int64_t *value)
+{
+    *value = strcmp(text, "yes") == 0;
+    return *value || strcmp(text, "no") == 0;
+}
+
 static bool parse_scopes(const char *text, int64_t *value)
 {
     unsigned scopes;
@@ -89,6 +95,8 @@ static const char *meaning(enum setting_kind kind)
         return "error, warning, info or debug";
     case SETTING_ACCEPTED:
         return "202 or 200";
+    case SETTING_SWITCH:
+        return "yes or no";
     case SETTING_SCOPES:
         return "none, all, or some of submit, read, list, cancel, metrics, admin";
     default:
@@ -116,6 +124,8 @@ enum outcome setting_parse_number(enum setting_kind kind, const char *text, int6
     bool understood;
     if (kind == SETTING_LEVEL)
         understood = parse_level(text, &parsed);
+    else if (kind == SETTING_SWITCH)
+        understood = parse_switch(text, &parsed);
     else if (kind == SETTING_SCOPES)
         understood = parse_scopes(text, &parsed);
     else if (kind == SETTING_LIMIT && strcmp(text, "unlimited") == 0)
@@ -136,6 +146,10 @@ void setting_print_number(enum setting_kind kind, int64_t value, struct buffer *
 {
     if (kind == SETTING_LEVEL) {
         buffer_append_text(out, levels[value]);
+        return;
+    }
+    if (kind == SETTING_SWITCH) {
+        buffer_append_text(out, value ? "yes" : "no");
         return;
     }
     if (kind == SETTING_SCOPES) {
@@ -218,6 +232,8 @@ enum outcome setting_check_text(enum setting_kind kind, const char *text, struct
     switch (kind) {
     case SETTING_PATH:
         return text[0] == '\0' ? error_set(error, INVALID, "must not be empty") : OK;
+    case SETTING_PATHS:
+        return text[0] == '\0' ? OK : check_search_path(text, error);
     case SETTING_SEARCH_PATH:
         return check_search_path(text, error);
     case SETTING_FUNCTION:

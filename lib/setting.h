@@ -21,10 +21,12 @@ enum setting_kind {
     SETTING_LIMIT,        /* digits, or "unlimited" for -1 */
     SETTING_LEVEL,        /* error, warning, info, debug (enum log_level) */
     SETTING_SCOPES,       /* none, all, or a list (access.h) */
+    SETTING_SWITCH,       /* yes or no: 1, 0 */
     SETTING_ACCEPTED,     /* 200 or 202 */
     /* a text */
     SETTING_PATH,          /* a file or folder */
     SETTING_OPTIONAL_PATH, /* or nothing */
+    SETTING_PATHS,         /* nothing, or absolute paths, ':' between them */
     SETTING_SEARCH_PATH,   /* absolute folders, ':' between them */
     SETTING_FUNCTION,      /* a function's name */
     SETTING_NETWORKS,      /* nothing, or addresses and networks (address.h) */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdalign.h>
@@ -63,6 +64,15 @@ IN_CHILD static void child_close_others(const struct start *start)
         close((int)descriptor);
 }
 
+/* What the program may reach. Files that are open stay open, so this comes before its descriptors are laid out (the ruleset
+ * is none of them) and after everything that needs no leave. */
+IN_CHILD static bool child_confine(const struct spawn_plan *plan)
+{
+    if (plan->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        return false;
+    return plan->ruleset == 0 || syscall(SYS_landlock_restrict_self, plan->ruleset, 0) == 0;
+}
+
 IN_CHILD static int child_main(void *argument)
 {
     struct start *start = argument;
@@ -72,6 +82,8 @@ IN_CHILD static int child_main(void *argument)
     if (plan->new_session && setsid() < 0)
         return child_failed(start, "setsid");
     umask(077);
+    if (!child_confine(plan))
+        return child_failed(start, "landlock");
     for (unsigned i = 0; i < plan->descriptor_count; i++) {
         if (dup2(start->sources[i], (int)i) < 0)
             return child_failed(start, "dup2");
@@ -84,6 +96,8 @@ IN_CHILD static int child_main(void *argument)
             return child_failed(start, "setrlimit");
     }
     child_reset_signals();
+    if (plan->filter != NULL && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, plan->filter) < 0)
+        return child_failed(start, "seccomp");
     execve(plan->program, plan->arguments, plan->environment);
     return child_failed(start, "exec");
 }

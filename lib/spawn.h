@@ -16,6 +16,8 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
+struct sock_fprog; /* <linux/filter.h> */
+
 #define SPAWN_DESCRIPTORS_MAX 6
 #define SPAWN_LIMITS_MAX      8
 #define SPAWN_NAME            "jobgate-spawn" /* of a child before its exec, in /proc/PID/comm */
@@ -35,7 +37,10 @@ struct spawn_plan {
     unsigned descriptor_count;
     struct spawn_limit limits[SPAWN_LIMITS_MAX];
     unsigned limit_count;
-    bool new_session; /* setsid: leader of its own session and process group */
+    bool no_new_privs;
+    int ruleset;                     /* a Landlock ruleset (room.h); 0 = none. It stays open in the parent */
+    const struct sock_fprog *filter; /* a seccomp filter; NULL = none */
+    bool new_session;                /* setsid: leader of its own session and process group */
 };
 
 /* OK: the program has been entered, *pid is a child to be waited for. Otherwise no process is left and

@@ -14,6 +14,7 @@
 #include "environment.h"
 #include "envelope.h"
 #include "limits.h"
+#include "room.h"
 #include "spawn.h"
 
 #include <errno.h>
@@ -141,8 +142,13 @@ static enum outcome start_program(struct run *run, struct spawn_plan *plan, stru
     plan->folder = attempt->folder;
     plan->new_session = true;
     limits_plan(attempt->settings, &attempt->job->id, plan);
+    enum outcome outcome =
+        room_plan(attempt->configuration, attempt->settings, attempt->function, attempt->folder, plan, error);
     int errno_value;
-    enum outcome outcome = spawn_start(plan, &run->reaped.main, &errno_value, error);
+    if (outcome == OK)
+        outcome = spawn_start(plan, &run->reaped.main, &errno_value, error);
+    if (plan->ruleset != 0)
+        close(plan->ruleset);
     free(environment);
     return outcome;
 }

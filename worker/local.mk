@@ -11,6 +11,8 @@ worker_libworker_a_SOURCES = \
 	worker/exec.c \
 	worker/limits.c \
 	worker/limits.h \
+	worker/room.c \
+	worker/room.h \
 	worker/runner.h \
 	worker/scratch.c \
 	worker/scratch.h \

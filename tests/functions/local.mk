@@ -15,6 +15,7 @@ bad_scripts = \
 	tests/functions/end_by_signal \
 	tests/functions/end_on_term \
 	tests/functions/exit_with \
+	tests/functions/explore \
 	tests/functions/fail_then_succeed \
 	tests/functions/flood_stderr \
 	tests/functions/flood_stdout \

@@ -96,6 +96,7 @@ class Site:
         self.quickstart = None
         self.api = None
         self.settings.setdefault("env.SCRATCH", str(self.scratch))
+        self.settings.setdefault("write", str(self.scratch))
         install_functions(self.functions)
         self.scratch.mkdir()
         self.scratch.chmod(0o777)

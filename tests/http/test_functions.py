@@ -24,7 +24,7 @@ def test_environment_is_the_allow_list_and_nothing_else(site, api):
             "X-Amz-Secret": "s3cr3t",
             "X_Forwarded_For": "underscores",
             "Cookie": "session=1",
-            "Authorization": "Bearer s3cr3t",
+            "Authorization": "Basic czNjcjN0OnMzY3IzdA==",
             "traceparent": TRACE,
             "JOBGATE_CONFIG": "/tmp/forged",
         },

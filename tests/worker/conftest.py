@@ -1,5 +1,6 @@
 """One installation without any web server for each test: configuration, store, slots, and jobgate-put in the clients' stead."""
 
+import ctypes
 import os
 import pathlib
 import shutil
@@ -31,6 +32,15 @@ def eventually(check, within=10.0, what="the condition"):
         time.sleep(0.02)
 
 
+def landlock():
+    """The version of the kernel's Landlock interface, 0 = none."""
+    version = ctypes.CDLL(None, use_errno=True).syscall(444, None, 0, 1)  # landlock_create_ruleset, VERSION
+    return max(0, version)
+
+
+LANDLOCK = landlock()
+
+
 class Installation:
     def __init__(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="jg-worker-"))
@@ -47,6 +57,7 @@ class Installation:
             "kill_grace": "500ms",
             "backoff": "200ms",
             "retries": "0",
+            "write": str(self.folder),  # functions of the tests leave traces there
         }
         self.sections = {}
         for folder in (SOURCE / "tests" / "functions", BUILD / "tests" / "functions"):

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from conftest import PATIENCE, eventually
+from conftest import LANDLOCK, PATIENCE, eventually
 
 
 def events(log, event):
@@ -266,7 +266,7 @@ def test_remains_of_a_killed_pair_are_ended_before_the_job_goes_back(site):
 
 
 def test_job_that_kills_its_worker_again_and_again_ends_as_lost(site):
-    site.configure(max_interruptions="2")
+    site.configure(kill_parent__confined="no", max_interruptions="2")
     job = site.put("kill_parent")
     record = site.ended(job)
     assert (record["status"], record["error_type"]) == ("FAILED", "Worker.Lost")
@@ -363,3 +363,63 @@ def test_each_program_knows_help_and_version(site):
     for option in ("--help", "--version"):
         assert site.worker(option).returncode == 0
     assert site.worker().returncode == 64
+
+
+# ---- the function's room ----
+
+def explored(site, **event):
+    job = site.put("explore", json.dumps(event))
+    record = site.ended(job)
+    assert record["status"] == "SUCCEEDED", site.tool("log", job)
+    return json.loads(site.tool("result", job))
+
+
+@pytest.mark.skipif(not LANDLOCK, reason="this kernel has no Landlock")
+def test_function_reads_the_system_and_itself_only(site):
+    site.configure(write="")
+    data, functions = site.folder / "data", site.functions
+    allowed = ["/etc/passwd", "/usr/bin/env", str(functions / "explore")]
+    refused = [str(data), str(data / "jobs.db"), str(functions / "noop"), str(site.folder / "jobgate.conf"), "/root", "/home"]
+    said = explored(site, read=allowed + refused)
+    assert {path: said["read " + path] for path in allowed} == {path: "done" for path in allowed}
+    assert {path: said["read " + path] for path in refused} == {path: "Permission denied" for path in refused}
+
+
+@pytest.mark.skipif(not LANDLOCK, reason="this kernel has no Landlock")
+def test_function_writes_in_its_tmpdir_and_where_it_is_allowed_only(site):
+    site.configure(write="", explore__write=str(site.folder / "shared"))
+    (site.folder / "shared").mkdir()
+    outside = [str(site.folder / "trace"), "/tmp/jobgate-trace", str(site.folder / "data" / "keys"), "/etc/jobgate-trace"]
+    said = explored(site, write=outside + [str(site.folder / "shared" / "own")])
+    assert said["tmp"] == "done" and said["write " + str(site.folder / "shared" / "own")] == "done"
+    assert {said["write " + path] for path in outside} == {"Permission denied"}
+
+
+@pytest.mark.skipif(LANDLOCK < 6, reason="this kernel's Landlock does not keep signals in")
+def test_function_cannot_harm_its_worker(site):
+    site.configure()
+    said = explored(site, kill_parent=True, environ_of_parent=True)
+    assert said["kill parent"] == "Operation not permitted"
+    if os.geteuid() != 0:  # root may look at any process (CAP_PERFMON)
+        assert said["environ of parent"] == "Permission denied"
+    assert said["no_new_privs"] == "1"
+
+
+def test_network_no_leaves_local_sockets_only(site):
+    site.configure(explore__network="no")
+    assert explored(site, socket="AF_INET")["socket"] == "Permission denied"
+    assert explored(site, socket="AF_INET6")["socket"] == "Permission denied"
+    assert explored(site, socket="AF_UNIX")["socket"] == "done"
+
+
+def test_unconfined_function_reads_what_its_user_may(site):
+    site.configure(explore__confined="no")
+    path = str(site.functions / "noop")
+    assert explored(site, read=[path])["read " + path] == "done"
+
+
+def test_path_that_cannot_be_allowed_fails_the_job_with_words(site):
+    site.configure(noop__read="/nonexistent/folder")
+    record = site.ended(site.put("noop"))
+    assert (record["status"], record["error_type"]) == ("FAILED", "Runtime.InvalidEntrypoint")
+    assert "read = /nonexistent/folder" in record["error_message"]

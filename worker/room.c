@@ -1,0 +1,247 @@
+#include "config.h"
+#include "room.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/landlock.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* Newer than the headers that are built with: the numbers are the kernel's, for good. */
+#define FS_TRUNCATE            (UINT64_C(1) << 14) /* Landlock 3 */
+#define FS_IOCTL_DEV           (UINT64_C(1) << 15) /* Landlock 5 */
+#define SCOPE_ABSTRACT_SOCKETS (UINT64_C(1) << 0)  /* Landlock 6 */
+#define SCOPE_SIGNALS          (UINT64_C(1) << 1)  /* Landlock 6 */
+
+struct ruleset_attributes { /* struct landlock_ruleset_attr of version 6 */
+    uint64_t handled_access_fs;
+    uint64_t handled_access_net;
+    uint64_t scoped;
+};
+
+#define READ (LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
+#define WRITE                                                                                                \
+    (LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE |        \
+     LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG |              \
+     LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_BLOCK |           \
+     LANDLOCK_ACCESS_FS_MAKE_SYM)
+#define OF_FILES                                                                                             \
+    (LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE |             \
+     FS_TRUNCATE | FS_IOCTL_DEV)
+
+/* What every program may need of the system. Not /home, /root, /srv, /var, /run, /tmp: what of those a function needs, its
+ * configuration names. */
+static const char *const system_folders[] = {"/usr",
+                                             "/bin",
+                                             "/sbin",
+                                             "/lib",
+                                             "/lib32",
+                                             "/lib64",
+                                             "/libx32",
+                                             "/etc",
+                                             "/opt",
+                                             "/proc",
+                                             "/sys",
+                                             "/dev",
+                                             "/var/cache/fontconfig"};
+static const char *const devices[] = {"/dev/null", "/dev/zero",    "/dev/full", "/dev/random",
+                                      "/dev/tty",  "/dev/urandom", "/dev/ptmx", "/dev/pts"};
+
+struct room_support room_support(void)
+{
+    static _Atomic int probed; /* 0 = not yet; else landlock + 1, and 1024 for seccomp */
+    int known = probed;
+    if (known == 0) {
+        long version = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+        unsigned action = SECCOMP_RET_ERRNO;
+        bool seccomp = syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0;
+        known = (version > 0 ? (int)version : 0) + 1 + (seccomp ? 1024 : 0);
+        probed = known;
+    }
+    return (struct room_support){.landlock = known % 1024 - 1, .seccomp = known >= 1024};
+}
+
+char *room_support_format(struct room_support support, char *text)
+{
+    if (support.landlock > 0)
+        snprintf(text, 64, "landlock %d, %s", support.landlock, support.seccomp ? "seccomp" : "no seccomp");
+    else
+        snprintf(text, 64, "no landlock, %s", support.seccomp ? "seccomp" : "no seccomp");
+    return text;
+}
+
+/* ---- Landlock ---- */
+
+static uint64_t handled(int version)
+{
+    return READ | WRITE | (version >= 2 ? LANDLOCK_ACCESS_FS_REFER : 0) | (version >= 3 ? FS_TRUNCATE : 0) |
+           (version >= 5 ? FS_IOCTL_DEV : 0);
+}
+
+static int make_ruleset(int version)
+{
+    struct ruleset_attributes attributes = {.handled_access_fs = handled(version)};
+    size_t size = offsetof(struct ruleset_attributes, handled_access_net);
+    if (version >= 6) {
+        attributes.scoped = SCOPE_SIGNALS | SCOPE_ABSTRACT_SOCKETS;
+        size = sizeof attributes;
+    }
+    return (int)syscall(SYS_landlock_create_ruleset, &attributes, size, 0);
+}
+
+/* 0 or errno. */
+static int allow(int ruleset, const char *path, uint64_t access)
+{
+    struct landlock_path_beneath_attr rule = {.parent_fd = open(path, O_PATH | O_CLOEXEC)};
+    struct stat status;
+    if (rule.parent_fd < 0)
+        return errno;
+    bool is_folder = fstat(rule.parent_fd, &status) == 0 && S_ISDIR(status.st_mode);
+    rule.allowed_access = access & (is_folder ? ~UINT64_C(0) : OF_FILES);
+    long result = syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
+    int reason = result == 0 ? 0 : errno;
+    close(rule.parent_fd);
+    return reason;
+}
+
+static enum outcome allow_system(int ruleset, uint64_t all, struct error *error)
+{
+    int reason = 0;
+    for (size_t i = 0; i < sizeof system_folders / sizeof *system_folders && reason == 0; i++) {
+        reason = allow(ruleset, system_folders[i], READ);
+        reason = reason == ENOENT ? 0 : reason;
+    }
+    for (size_t i = 0; i < sizeof devices / sizeof *devices && reason == 0; i++) {
+        reason = allow(ruleset, devices[i],
+                       (READ | LANDLOCK_ACCESS_FS_WRITE_FILE | FS_TRUNCATE | FS_IOCTL_DEV) & all);
+        reason = reason == ENOENT || reason == ENXIO || reason == EACCES ? 0 : reason;
+    }
+    return reason == 0 ? OK : error_set_errno(error, IO, reason, "landlock");
+}
+
+/* Absolute paths with ':' between them. */
+static enum outcome allow_listed(int ruleset, const char *list, uint64_t access, const char *key,
+                                 struct error *error)
+{
+    char path[PATH_MAX];
+    for (const char *at = list; at != NULL && *at != '\0'; at += strspn(at, ":")) {
+        size_t length = strcspn(at, ":");
+        snprintf(path, sizeof path, "%.*s", (int)length, at);
+        int reason = allow(ruleset, path, access);
+        if (reason != 0)
+            return error_set_errno(error, INVALID, reason, "%s = %s", key, path);
+        at += length;
+    }
+    return OK;
+}
+
+static enum outcome allow_own(int ruleset, const struct configuration *configuration,
+                              const struct function *function, const char *scratch, uint64_t all,
+                              struct error *error)
+{
+    char path[PATH_MAX];
+    const char *file = function->kind == FUNCTION_BOOTSTRAP ? function->name : function->file;
+    if (snprintf(path, sizeof path, "%s/%s", configuration->functions_dir, file) >= (int)sizeof path)
+        return error_set(error, INVALID, "functions_dir %s: too long", configuration->functions_dir);
+    int reason = allow(ruleset, path, READ);
+    if (reason == 0)
+        reason = allow(ruleset, scratch, all);
+    return reason == 0 ? OK : error_set_errno(error, IO, reason, "landlock: %s", path);
+}
+
+static enum outcome plan_landlock(const struct configuration *configuration,
+                                  const struct function_settings *settings, const struct function *function,
+                                  const char *scratch, struct spawn_plan *plan, struct error *error)
+{
+    int version = room_support().landlock;
+    uint64_t all = handled(version);
+    if (version == 0)
+        return OK; /* said by room_support, in /readyz and by jobgatectl doctor */
+    int ruleset = make_ruleset(version);
+    if (ruleset < 0)
+        return error_set_errno(error, UNAVAILABLE, errno, "landlock");
+    enum outcome outcome = allow_system(ruleset, all, error);
+    if (outcome == OK)
+        outcome = allow_own(ruleset, configuration, function, scratch, all, error);
+    if (outcome == OK)
+        outcome = allow_listed(ruleset, settings->read, READ, "read", error);
+    if (outcome == OK)
+        outcome = allow_listed(ruleset, settings->write, all, "write", error);
+    if (outcome == OK)
+        plan->ruleset = ruleset;
+    else
+        close(ruleset);
+    return outcome;
+}
+
+/* ---- seccomp: no sockets but local ones ---- */
+
+#if defined __x86_64__
+#define OWN_ARCHITECTURE AUDIT_ARCH_X86_64
+#elif defined __aarch64__
+#define OWN_ARCHITECTURE AUDIT_ARCH_AARCH64
+#endif
+
+#define LOAD(field)             BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)offsetof(struct seccomp_data, field))
+#define EQUAL(value, hit, miss) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)(value), hit, miss)
+#define RETURN(value)           BPF_STMT(BPF_RET | BPF_K, value)
+
+#ifdef OWN_ARCHITECTURE
+#define OTHER_NUMBERS 0x40000000 /* x32: the same architecture by name, with numbers of its own */
+/* System calls of another architecture (32 bits) have other numbers: none of them. io_uring can make sockets without
+ * socket(2), so it goes as well. */
+static struct sock_filter local_sockets_only[] = {
+    LOAD(arch),
+    EQUAL(OWN_ARCHITECTURE, 1, 0),
+    RETURN(SECCOMP_RET_KILL_PROCESS),
+    LOAD(nr),
+    BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, OTHER_NUMBERS, 5, 0),
+    EQUAL(SYS_io_uring_setup, 4, 0),
+    EQUAL(SYS_socket, 0, 2),
+    LOAD(args[0]),
+    EQUAL(AF_UNIX, 0, 1),
+    RETURN(SECCOMP_RET_ALLOW),
+    RETURN(SECCOMP_RET_ERRNO | EACCES),
+};
+#endif
+
+static enum outcome plan_network(const struct function_settings *settings, struct spawn_plan *plan,
+                                 struct error *error)
+{
+    if (settings->network)
+        return OK;
+#ifdef OWN_ARCHITECTURE
+    static const struct sock_fprog program = {
+        .len = sizeof local_sockets_only / sizeof *local_sockets_only,
+        .filter = local_sockets_only,
+    };
+    if (room_support().seccomp) {
+        plan->filter = &program;
+        return OK;
+    }
+#endif
+    return error_set(error, INVALID,
+                     "network = no: this kernel has no seccomp to take the network away with");
+}
+
+enum outcome room_plan(const struct configuration *configuration, const struct function_settings *settings,
+                       const struct function *function, const char *scratch, struct spawn_plan *plan,
+                       struct error *error)
+{
+    plan->ruleset = 0;
+    plan->no_new_privs = true;
+    enum outcome outcome = plan_network(settings, plan, error);
+    if (outcome == OK && settings->confined)
+        outcome = plan_landlock(configuration, settings, function, scratch, plan, error);
+    return outcome;
+}

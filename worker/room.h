@@ -1,0 +1,35 @@
+/* room.h - what a function may reach
+ *
+ * Landlock (a kernel's own access control, no root needed) lets a function read the system and its own files, write only its
+ * TMPDIR and what its configuration names, and signal nobody but its own children; seccomp takes the network away where
+ * the configuration says so. no_new_privs is always set. The store, the keys and other functions cannot be read.
+ *
+ * What the kernel lacks is not made up for: room_support tells, /readyz and `jobgatectl doctor` show it, and a function
+ * whose configuration asks for what cannot be had (network = no without seccomp) is not started.
+ *
+ * Everything is laid out before the fork; the child only makes the system calls. Source: Documentation/userspace-api/landlock.rst
+ * and seccomp(2) of the kernel. One struct room belongs to one thread. */
+#ifndef JOBGATE_ROOM_H
+#define JOBGATE_ROOM_H
+
+#include "configuration.h"
+#include "function.h"
+#include "spawn.h"
+
+struct room_support {
+    int landlock; /* version of its interface; 0 = none. From 6 on it also keeps signals in */
+    bool seccomp;
+};
+/* What this kernel has; probed once. Thread-safe. */
+struct room_support room_support(void);
+/* "landlock 7, seccomp" or "no landlock, no seccomp"; for logs and people. `text` has 64 bytes. Returns text. */
+char *room_support_format(struct room_support support, char *text);
+
+/* Fills plan->ruleset, ->filter and ->no_new_privs for this function. `scratch` is its TMPDIR. On OK plan->ruleset is the
+ * caller's to close (0 = none). INVALID with words: a path of `read` or `write` cannot be opened, or the kernel lacks what
+ * the configuration asks for. */
+enum outcome room_plan(const struct configuration *configuration, const struct function_settings *settings,
+                       const struct function *function, const char *scratch, struct spawn_plan *plan,
+                       struct error *error);
+
+#endif
