@@ -132,7 +132,7 @@ def test_job_of_a_killed_worker_is_run_again_without_any_request(start):
 
 @pytest.mark.only("lighttpd")
 def test_job_that_kills_its_worker_ends_as_lost(start):
-    site = start(max_workers="1", max_interruptions="2")
+    site = start(max_workers="1", max_interruptions="2", confined="no")
     killer = site.functions / "parricide"
     killer.write_text('#!/bin/sh\necho "$JOBGATE_JOB_ID $JOBGATE_ATTEMPT" >>"$SCRATCH/notes"\nkill -9 $PPID\nsleep 100\n')
     killer.chmod(0o755)
