@@ -10,6 +10,13 @@ from harness import SERVERS, Site
 TEST_LIMIT = 60  # seconds for one test that does not say otherwise
 
 
+def pytest_configure(config):
+    def end(signal_number, frame):
+        raise KeyboardInterrupt  # TERM ends the servers as Ctrl-C does
+
+    signal.signal(signal.SIGTERM, end)
+
+
 def pytest_addoption(parser):
     parser.addoption("--server", action="append", choices=SERVERS, help="only this web server (repeatable)")
 

@@ -138,12 +138,29 @@ def test_paused_function_says_so_and_runs_when_the_configuration_is_edited(start
     assert site.api.job(again)["queue"]["reason"] == "paused"
 
 
+@pytest.mark.only("lighttpd", "nginx")
 def test_broken_edit_of_the_configuration_changes_nothing(start):
     site = start(**{"function.paused.concurrency": "0"})
     site.edit("paused", "concurency", "1")
     time.sleep(1.2)  # the file is looked at once a second at most
     assert site.api.run({})["status"] == "SUCCEEDED"
     assert site.api.job(site.api.submit({}, function="paused"))["queue"]["reason"] == "paused"
+
+
+@pytest.mark.only("apache-cgi")
+def test_broken_edit_is_said_by_processes_that_start_with_it_and_loses_nothing(start):
+    """There each process is new, and knows no configuration but the broken one."""
+    site = start(**{"function.paused.concurrency": "0"})
+    job_id = site.api.submit({}, function="paused")
+    site.edit("paused", "concurency", "1")
+    answer = eventually(lambda: (seen := site.api.post()).status != 202 and seen, 10, "a new process has no configuration")
+    assert_problem(answer, 500)
+    assert int(answer.header("Retry-After")) >= 1
+    assert str(site.folder) not in answer.body.decode(), "paths are for the log"
+    file = site.data / "jobgate.conf"
+    file.write_text(file.read_text().replace("concurency = 1", "").replace("concurrency = 0", "concurrency = 1"))
+    eventually(lambda: site.api.post().status == 202, 10, "it goes on once the file is right again")
+    assert site.api.ended(job_id)["status"] == "SUCCEEDED"
 
 
 @pytest.mark.only("lighttpd")
