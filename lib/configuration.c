@@ -4,6 +4,7 @@
 #include "configuration_private.h"
 #include "ini_file.h"
 #include "log.h"
+#include "paused.h"
 #include "setting.h"
 #include "slots.h"
 
@@ -608,7 +609,52 @@ static enum outcome make_absolute(const char *file, struct buffer *absolute, str
     return absolute->failed ? no_memory(error) : OK;
 }
 
+/* A section of its own for what has none. */
+static enum outcome pause_function(struct loaded *loaded, const char *name, struct error *error)
+{
+    struct section *section = find_section(loaded, name);
+    if (section == NULL) {
+        struct section **functions =
+            realloc(loaded->functions, (loaded->function_count + 1) * sizeof *loaded->functions);
+        if (functions != NULL)
+            loaded->functions = functions;
+        section = functions != NULL ? calloc(1, sizeof *section) : NULL;
+        if (section == NULL)
+            return no_memory(error);
+        section->settings = loaded->defaults.settings;
+        memcpy(section->settings.name, name, strlen(name) + 1);
+        functions[loaded->function_count++] = section;
+        qsort(loaded->functions, loaded->function_count, sizeof *loaded->functions, compare_sections);
+    }
+    section->settings.concurrency = 0;
+    return OK;
+}
+
+/* A list that is wrong pauses nothing: that is told, and no reason to be without a configuration. */
+static enum outcome pause_functions(struct loaded *loaded, struct ini_file_version *version,
+                                    struct error *error)
+{
+    struct buffer names = {0};
+    struct error words;
+    enum outcome outcome = OK;
+    char name[JOB_FUNCTION_SIZE];
+    if (paused_read(loaded->shown.data_dir, &names, version, &words) != OK) {
+        log_event(LOG_LEVEL_ERROR, "paused_functions_unknown", "why", words.text, NULL);
+        buffer_clear(&names);
+    }
+    for (const char *line = names.length > 0 ? names.data : ""; outcome == OK && *line != '\0';) {
+        size_t length = strcspn(line, "\n");
+        memcpy(name, line, length);
+        name[length] = '\0';
+        outcome = pause_function(loaded, name, error);
+        line += length + 1;
+    }
+    buffer_free(&names);
+    return outcome;
+}
+
 enum outcome configuration_load_version(const char *file, struct ini_file_version *version,
+                                        struct ini_file_version *paused_version,
                                         struct configuration **configuration, struct error *error)
 {
     struct buffer absolute = {0}, text = {0};
@@ -618,6 +664,8 @@ enum outcome configuration_load_version(const char *file, struct ini_file_versio
     if (outcome == OK)
         outcome = configuration_parse(absolute.data, text.length > 0 ? text.data : "", text.length,
                                       configuration, error);
+    if (outcome == OK)
+        outcome = pause_functions((struct loaded *)(void *)*configuration, paused_version, error);
     buffer_free(&absolute);
     buffer_free(&text);
     return outcome;
@@ -625,7 +673,7 @@ enum outcome configuration_load_version(const char *file, struct ini_file_versio
 
 enum outcome configuration_load(const char *file, struct configuration **configuration, struct error *error)
 {
-    return configuration_load_version(file, NULL, configuration, error);
+    return configuration_load_version(file, NULL, NULL, configuration, error);
 }
 
 const char *configuration_path(const char *argument)

@@ -22,6 +22,8 @@
  * The file decides which programs run, so a file that group or others can write, or that belongs neither to
  * root nor to the user of the process, is refused.
  *
+ * A function that an operator has paused (`jobgatectl pause`, paused.h) has concurrency 0 whatever the file says.
+ *
  * A loaded configuration never changes: it is shared between threads by reference count.
  * configuration_current() looks at the file (at most once a second) and loads it again when it was edited; a
  * file that has become wrong is logged once, and the one before stays in force. A data_dir that changed

@@ -3,6 +3,7 @@
 #include "clock.h"
 #include "configuration_private.h"
 #include "log.h"
+#include "paused.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -16,9 +17,10 @@
 #define SETTLED_MS 250     /* an edit younger than this may still be half written; the next look takes it */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct configuration *current;   /* under lock; holds one reference */
-static struct ini_file_version version; /* under lock; of the file last taken or refused */
-static bool missing_was_told;           /* under lock */
+static struct configuration *current;          /* under lock; holds one reference */
+static struct ini_file_version version;        /* under lock; of the file last taken or refused */
+static struct ini_file_version paused_version; /* under lock; of the list of paused functions, likewise */
+static bool missing_was_told;                  /* under lock */
 static _Atomic int64_t next_look_us;
 
 static void hold(struct configuration *configuration)
@@ -36,12 +38,14 @@ void configuration_release(struct configuration *configuration)
 }
 
 /* Puts it in the place of the current one and takes over the reference. */
-static void replace(struct configuration *configuration, const struct ini_file_version *its_version)
+static void replace(struct configuration *configuration, const struct ini_file_version *its_version,
+                    const struct ini_file_version *its_paused)
 {
     pthread_mutex_lock(&lock);
     struct configuration *before = current;
     current = configuration;
     version = *its_version;
+    paused_version = *its_paused;
     missing_was_told = false;
     pthread_mutex_unlock(&lock);
     configuration_release(before);
@@ -50,11 +54,11 @@ static void replace(struct configuration *configuration, const struct ini_file_v
 enum outcome configuration_start(const char *file, struct error *error)
 {
     struct configuration *configuration;
-    struct ini_file_version its_version;
-    enum outcome outcome = configuration_load_version(file, &its_version, &configuration, error);
+    struct ini_file_version its_version, its_paused;
+    enum outcome outcome = configuration_load_version(file, &its_version, &its_paused, &configuration, error);
     if (outcome == OK) {
         atomic_store(&next_look_us, clock_monotonic_us() + LOOK_US);
-        replace(configuration, &its_version);
+        replace(configuration, &its_version, &its_paused);
     }
     return outcome;
 }
@@ -79,13 +83,14 @@ static enum outcome parse_given(const char *file, int descriptor, struct configu
 enum outcome configuration_start_given(const char *file, int descriptor, struct error *error)
 {
     struct configuration *configuration;
-    struct ini_file_version its_version = {0};
+    struct ini_file_version its_version = {0}, its_paused;
     enum outcome outcome = configuration_start(file, error);
     if ((outcome != INVALID && outcome != IO) || parse_given(file, descriptor, &configuration) != OK)
         return outcome;
     ini_file_look(file, &its_version);
+    paused_look(configuration->data_dir, &its_paused);
     atomic_store(&next_look_us, clock_monotonic_us() + LOOK_US);
-    replace(configuration, &its_version);
+    replace(configuration, &its_version, &its_paused);
     return OK;
 }
 
@@ -137,6 +142,19 @@ static bool was_edited(const char *file, struct ini_file_version *seen)
     return age_ms < 0 || age_ms >= SETTLED_MS;
 }
 
+/* Written by rename: what is there is whole. */
+static bool pause_was_changed(const struct configuration *configuration)
+{
+    struct ini_file_version seen;
+    paused_look(configuration->data_dir, &seen);
+    pthread_mutex_lock(&lock);
+    bool changed = !ini_file_same(&seen, &paused_version);
+    if (changed) /* whatever comes of it: it is not told again each second */
+        paused_version = seen;
+    pthread_mutex_unlock(&lock);
+    return changed;
+}
+
 /* Remembers the version, so that the same wrong text is not told again every second. */
 static void refuse(const char *file, const struct ini_file_version *its_version, const char *why)
 {
@@ -149,8 +167,9 @@ static void refuse(const char *file, const struct ini_file_version *its_version,
 static void load_again(const struct configuration *before, struct ini_file_version its_version)
 {
     struct configuration *edited;
+    struct ini_file_version its_paused;
     struct error error;
-    if (configuration_load_version(before->file, &its_version, &edited, &error) != OK) {
+    if (configuration_load_version(before->file, &its_version, &its_paused, &edited, &error) != OK) {
         refuse(before->file, &its_version, error.text);
         return;
     }
@@ -164,7 +183,7 @@ static void load_again(const struct configuration *before, struct ini_file_versi
             log_event(LOG_LEVEL_ERROR, "log_file_refused", "why", error.text, NULL);
     }
     log_event(LOG_LEVEL_INFO, "configuration_loaded", "file", edited->file, NULL);
-    replace(edited, &its_version);
+    replace(edited, &its_version, &its_paused);
 }
 
 struct configuration *configuration_current(void)
@@ -176,7 +195,8 @@ struct configuration *configuration_current(void)
         !atomic_compare_exchange_strong(&next_look_us, &due, now + LOOK_US))
         return configuration;
     struct ini_file_version seen;
-    if (!was_edited(configuration->file, &seen))
+    bool edited = was_edited(configuration->file, &seen);
+    if (!pause_was_changed(configuration) && !edited)
         return configuration;
     load_again(configuration, seen);
     configuration_release(configuration);

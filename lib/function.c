@@ -366,10 +366,10 @@ static void log_refused(struct buffer *refused)
     }
 }
 
-static size_t choose_all(const struct folder *folder, const struct scan *scan, struct function *functions)
+static size_t choose_all(const struct folder *folder, const struct scan *scan, struct function *functions,
+                         struct buffer *refused)
 {
     size_t count = 0, next;
-    struct buffer refused = {0};
     for (size_t first = 0; first < scan->count; first = next) {
         struct error error = {""};
         const char *name = scan->found[first].function.name;
@@ -380,15 +380,13 @@ static size_t choose_all(const struct folder *folder, const struct scan *scan, s
         if (outcome == OK)
             count++;
         else if (outcome != NOTFOUND)
-            buffer_printf(&refused, "%s\n", error.text);
+            buffer_printf(refused, "%s\n", error.text);
     }
-    log_refused(&refused);
-    buffer_free(&refused);
     return count;
 }
 
-enum outcome function_list(const struct configuration *configuration, struct function **functions,
-                           size_t *count, struct error *error)
+enum outcome function_examine(const struct configuration *configuration, struct function **functions,
+                              size_t *count, struct buffer *refused, struct error *error)
 {
     struct folder folder;
     struct scan scan = {0};
@@ -403,11 +401,22 @@ enum outcome function_list(const struct configuration *configuration, struct fun
         } else {
             if (scan.count > 0)
                 qsort(scan.found, scan.count, sizeof *scan.found, compare_found);
-            *count = choose_all(&folder, &scan, list);
+            *count = choose_all(&folder, &scan, list, refused);
             *functions = list;
         }
     }
     close(folder.descriptor);
     free_scan(&scan);
+    return outcome;
+}
+
+enum outcome function_list(const struct configuration *configuration, struct function **functions,
+                           size_t *count, struct error *error)
+{
+    struct buffer refused = {0};
+    enum outcome outcome = function_examine(configuration, functions, count, &refused, error);
+    if (outcome == OK)
+        log_refused(&refused);
+    buffer_free(&refused);
     return outcome;
 }

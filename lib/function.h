@@ -29,5 +29,9 @@ enum outcome function_find(const struct configuration *configuration, const char
  * the same ones once. */
 enum outcome function_list(const struct configuration *configuration, struct function **functions,
                            size_t *count, struct error *error);
+/* The same for somebody who wants to know: why each of the refused ones is, a line for each, is appended to `refused`, and
+ * nothing is logged. */
+enum outcome function_examine(const struct configuration *configuration, struct function **functions,
+                              size_t *count, struct buffer *refused, struct error *error);
 
 #endif

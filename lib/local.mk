@@ -43,6 +43,8 @@ lib_libjobgate_a_SOURCES = \
 	lib/meter.h \
 	lib/outcome.c \
 	lib/outcome.h \
+	lib/paused.c \
+	lib/paused.h \
 	lib/setting.c \
 	lib/setting.h \
 	lib/slots.c \

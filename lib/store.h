@@ -281,7 +281,7 @@ struct store_health {
 enum outcome store_health(struct store *store, int64_t deadline_ms, struct store_health *health,
                           struct error *error);
 
-/* For the operator (jobgatectl clear-fault, accept-loss): back in service after a failed sync or found damage, as far as
+/* For the operator (jobgatectl recover, --accept-loss): back in service after a failed sync or found damage, as far as
  * the disk plays along (IO: it does not). accept_loss: also with a store that lacks what it once had. Programs may be
  * running. */
 enum outcome store_clear_fault(const struct configuration *configuration, bool accept_loss,

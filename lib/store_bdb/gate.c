@@ -614,7 +614,7 @@ void gate_sync_failed(struct gate *gate, int errno_value)
     char number[16];
     snprintf(number, sizeof number, "%d", errno_value);
     log_event(LOG_LEVEL_ERROR, "store_sync_failed", "errno", number, "action",
-              "check the disk, then run: jobgatectl clear-fault", NULL);
+              "check the disk, then run: jobgatectl recover", NULL);
 }
 
 void gate_damaged(struct gate *gate, const char *text)
@@ -641,7 +641,7 @@ enum outcome gate_fault(struct gate *gate, bool only_damage, struct error *error
     return error_set_errno(
         error, UNAVAILABLE, page->fault_errno,
         "the disk did not take what was written (%s), so the store accepts nothing; check the disk, "
-        "then run: jobgatectl clear-fault",
+        "then run: jobgatectl recover",
         when);
 }
 

@@ -55,7 +55,7 @@ static enum outcome check_library(struct gate *gate, struct error *error)
     return error_set(
         error, UNAVAILABLE,
         "the store was written by Berkeley DB %u.%u and this is %u.%u: use the programs of that version, or "
-        "bring the jobs over with jobgatectl",
+        "bring the jobs over with jobgatectl export and import",
         made_by >> 16, made_by >> 8 & 255, ours >> 16, ours >> 8 & 255);
 }
 
@@ -81,7 +81,7 @@ static enum outcome check_log(struct gate *gate, const char *data_dir, bool has_
     error_set(error, UNAVAILABLE,
               "its log ends at %u/%u and is known to have reached %u/%u: a log file was cut or damaged, "
               "acknowledged "
-              "jobs are missing. Restore a backup, or go on without them: jobgatectl accept-loss",
+              "jobs are missing. Restore a backup, or go on without them: jobgatectl recover --accept-loss",
               (unsigned)(end >> 32), (unsigned)end, (unsigned)(known >> 32), (unsigned)known);
     return refuse(gate, error);
 }
