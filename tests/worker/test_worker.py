@@ -2,7 +2,6 @@
 
 import json
 import os
-import pathlib
 import re
 import shutil
 import signal
@@ -10,7 +9,7 @@ import time
 
 import pytest
 
-from conftest import LANDLOCK, PATIENCE, eventually
+from conftest import LANDLOCK, eventually
 
 
 def events(log, event):
@@ -114,15 +113,14 @@ def test_exit_65_is_for_good_and_75_uses_up_no_retry(site):
 
 
 def test_delayed_job_is_kept_in_mind_by_one_worker(site):
-    site.configure(idle_linger="0ms")
+    site.configure(idle_linger="0ms", sleeper__env_SECONDS_TO_SLEEP="0.3")
     begun = time.time()
-    job = site.put("noop", delay_ms=1500)
-    eventually(lambda: len(site.workers()) == 1, 5, "a worker stays for it") if site.workers() else None
-    site.worker("--sweep")  # nothing is due: it starts nobody
-    other = site.put("noop")  # somebody has come by, and stays
-    site.ended(other)
+    job = site.put("noop", delay_ms=2500)
+    site.put("sleeper", count=6)
+    eventually(lambda: site.counts()["SUCCEEDED"] == 6, 10, "the others are done")
+    eventually(lambda: len(site.workers()) <= 1, 5, "one stays")
     record = site.ended(job)
-    assert record["status"] == "SUCCEEDED" and record["started_ms"] >= (begun + 1.5) * 1000 - 50
+    assert record["status"] == "SUCCEEDED" and record["started_ms"] >= (begun + 2.5) * 1000 - 50
     site.nothing_left()
 
 
