@@ -60,3 +60,5 @@ AM_CPPFLAGS += -Icgi-bin
 cgi-bin/openapi_text.h: cgi-bin/openapi.json
 	$(AM_V_GEN)$(MKDIR_P) cgi-bin && sed -e 's/^ *//' -e 's/[\\"]/\\&/g' -e 's/.*/"&"/' $(srcdir)/cgi-bin/openapi.json >$@.new && mv $@.new $@
 cgi-bin/description.$(OBJEXT): cgi-bin/openapi_text.h
+
+EXTRA_DIST += cgi-bin/README.md

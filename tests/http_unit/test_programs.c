@@ -442,6 +442,46 @@ static void term_answers_those_who_wait_and_ends(void **state)
     assert_true(clock_monotonic_ms() - begun < 4000);
 }
 
+/* The same program under another name, as an installation lays it there: a new file takes the place of the old one. */
+static char *install(const char *program, const char *name, int64_t age_s)
+{
+    char *made = NULL, *target = NULL;
+    char *bytes = malloc(16 << 20);
+    int from = open(program, O_RDONLY | O_CLOEXEC);
+    ssize_t length = read(from, bytes, 16 << 20);
+    close(from);
+    assert_true(length > 0 && length < 16 << 20);
+    assert_true(asprintf(&made, "%s/%s.new", folder, name) > 0 &&
+                asprintf(&target, "%s/%s", folder, name) > 0);
+    int to = open(made, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0755);
+    assert_int_equal(write(to, bytes, (size_t)length), length);
+    struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = clock_wall_ms() / 1000 - age_s}};
+    assert_int_equal(futimens(to, times), 0);
+    close(to);
+    assert_int_equal(rename(made, target), 0);
+    free(bytes);
+    free(made);
+    return target;
+}
+
+static void replaced_program_makes_room_when_it_is_idle(void **state)
+{
+    int status;
+    char *program = install(STATUS, "status", 100);
+    pid_t pid = start_fastcgi(program);
+    assert_starts(talk("GET", "/healthz", ""), "Status: 200 ");
+    free(install(STATUS, "status", 50));
+    int64_t deadline = clock_deadline(PATIENCE_MS);
+    pid_t ended = 0;
+    while (ended == 0 && clock_left(deadline) > 0) {
+        clock_sleep_us(20000);
+        ended = waitpid(pid, &status, WNOHANG);
+    }
+    assert_int_equal(ended, pid);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    free(program);
+}
+
 #define program_test(case) cmocka_unit_test_setup_teardown(case, set_up, tear_down)
 
 TEST_MAIN(program_test(posted_job_is_there_for_the_next_process),
@@ -456,4 +496,5 @@ TEST_MAIN(program_test(posted_job_is_there_for_the_next_process),
           program_test(parallel_posts_share_syncs_and_all_are_answered),
           program_test(refused_body_is_read_away_so_that_the_answer_gets_through),
           program_test(kept_connection_is_closed_all_the_same), program_test(broken_records_harm_nobody),
-          program_test(long_polls_leave_room_for_others), program_test(term_answers_those_who_wait_and_ends))
+          program_test(long_polls_leave_room_for_others), program_test(term_answers_those_who_wait_and_ends),
+          program_test(replaced_program_makes_room_when_it_is_idle))
