@@ -534,7 +534,7 @@ static void hazard_14_failed_sync_puts_the_store_out_of_service(void **state)
     injection.sync_failures = 1;
     struct record record = record_make(1), next = record_make(2);
     assert_int_equal(record_write(fixture->environment, &record, &error), UNAVAILABLE);
-    assert_non_null(strstr(error.text, "jobgatectl clear-fault"));
+    assert_non_null(strstr(error.text, "jobgatectl recover"));
     assert_int_equal(record_write(fixture->environment, &next, &error),
                      UNAVAILABLE); /* the disk is well again */
     assert_int_equal(record_read(fixture->environment, &record, &error), UNAVAILABLE);
