@@ -147,8 +147,6 @@ static enum outcome start_program(struct run *run, struct spawn_plan *plan, stru
     int errno_value;
     if (outcome == OK)
         outcome = spawn_start(plan, &run->reaped.main, &errno_value, error);
-    if (plan->ruleset != 0)
-        close(plan->ruleset);
     free(environment);
     return outcome;
 }

@@ -1,6 +1,8 @@
 #include "config.h"
 #include "room.h"
 
+#include "clock.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -159,17 +161,10 @@ static enum outcome allow_own(int ruleset, const struct configuration *configura
     return reason == 0 ? OK : error_set_errno(error, IO, reason, "landlock: %s", path);
 }
 
-static enum outcome plan_landlock(const struct configuration *configuration,
-                                  const struct function_settings *settings, const struct function *function,
-                                  const char *scratch, struct spawn_plan *plan, struct error *error)
+static enum outcome fill_ruleset(int ruleset, const struct configuration *configuration,
+                                 const struct function_settings *settings, const struct function *function,
+                                 const char *scratch, uint64_t all, struct error *error)
 {
-    int version = room_support().landlock;
-    uint64_t all = handled(version);
-    if (version == 0)
-        return OK; /* said by room_support, in /readyz and by jobgatectl doctor */
-    int ruleset = make_ruleset(version);
-    if (ruleset < 0)
-        return error_set_errno(error, UNAVAILABLE, errno, "landlock");
     enum outcome outcome = allow_system(ruleset, all, error);
     if (outcome == OK)
         outcome = allow_own(ruleset, configuration, function, scratch, all, error);
@@ -177,10 +172,131 @@ static enum outcome plan_landlock(const struct configuration *configuration,
         outcome = allow_listed(ruleset, settings->read, READ, "read", error);
     if (outcome == OK)
         outcome = allow_listed(ruleset, settings->write, all, "write", error);
+    return outcome;
+}
+
+/* ---- rulesets are kept: making one is a hundred system calls, and the next job is mostly of the same function ---- */
+
+#define KEPT_MAX 8
+#define KEPT_MS  10000 /* how long a system folder that was put in another's place goes unnoticed */
+
+static struct {
+    struct buffer
+        paths; /* what it allows beside the system, each path with its NUL: functions_dir, file, scratch, read, write */
+    uint64_t objects;
+    int64_t made_ms;
+    int ruleset;
+} kept[KEPT_MAX];
+static unsigned kept_next;
+
+/* A rule belongs to a file, not to its name: whatever was put in the place of one of these paths makes another number.
+ * (FNV-1a, 64 bits.) */
+static void mix_object(uint64_t *objects, const char *path)
+{
+    struct stat status;
+    uint64_t parts[2] = {0, 0};
+    if (stat(path, &status) == 0) {
+        parts[0] = (uint64_t)status.st_dev;
+        parts[1] = (uint64_t)status.st_ino;
+    }
+    for (size_t i = 0; i < 2; i++)
+        *objects = (*objects ^ parts[i]) * UINT64_C(0x100000001b3);
+}
+
+static void mix_listed(uint64_t *objects, const char *list)
+{
+    char path[PATH_MAX];
+    for (const char *at = list; at != NULL && *at != '\0'; at += strspn(at, ":")) {
+        size_t length = strcspn(at, ":");
+        snprintf(path, sizeof path, "%.*s", (int)length, at);
+        mix_object(objects, path);
+        at += length;
+    }
+}
+
+static uint64_t objects_of(const struct configuration *configuration,
+                           const struct function_settings *settings, const struct function *function,
+                           const char *scratch)
+{
+    uint64_t objects = UINT64_C(0xcbf29ce484222325);
+    char path[PATH_MAX];
+    const char *file = function->kind == FUNCTION_BOOTSTRAP ? function->name : function->file;
+    snprintf(path, sizeof path, "%s/%s", configuration->functions_dir, file);
+    mix_object(&objects, path);
+    mix_object(&objects, scratch);
+    mix_listed(&objects, settings->read);
+    mix_listed(&objects, settings->write);
+    return objects;
+}
+
+static void append_path(struct buffer *paths, const char *text)
+{
+    buffer_append(paths, text != NULL ? text : "", text != NULL ? strlen(text) + 1 : 1);
+}
+
+static int find_kept(const struct buffer *paths, uint64_t objects)
+{
+    for (size_t i = 0; i < KEPT_MAX; i++)
+        if (kept[i].ruleset != 0 && kept[i].objects == objects && kept[i].paths.length == paths->length &&
+            memcmp(kept[i].paths.data, paths->data, paths->length) == 0)
+            return clock_monotonic_ms() - kept[i].made_ms < KEPT_MS ? kept[i].ruleset : 0;
+    return 0;
+}
+
+/* Takes over the ruleset, and the bytes of `paths`. */
+static void keep(struct buffer *paths, uint64_t objects, int ruleset)
+{
+    size_t place = kept_next++ % KEPT_MAX;
+    for (size_t i = 0; i < KEPT_MAX; i++)
+        if (kept[i].paths.length == paths->length &&
+            memcmp(kept[i].paths.data, paths->data, paths->length) == 0)
+            place = i;
+    if (kept[place].ruleset != 0)
+        close(kept[place].ruleset);
+    buffer_free(&kept[place].paths);
+    kept[place].paths = *paths;
+    kept[place].objects = objects;
+    kept[place].made_ms = clock_monotonic_ms();
+    kept[place].ruleset = ruleset;
+    *paths = (struct buffer){0};
+}
+
+static enum outcome plan_landlock(const struct configuration *configuration,
+                                  const struct function_settings *settings, const struct function *function,
+                                  const char *scratch, struct spawn_plan *plan, struct error *error)
+{
+    int version = room_support().landlock;
+    if (version == 0)
+        return OK; /* said by room_support, in /readyz and by jobgatectl doctor */
+    struct buffer paths = {0};
+    append_path(&paths, configuration->functions_dir);
+    append_path(&paths, function->kind == FUNCTION_BOOTSTRAP ? function->name : function->file);
+    append_path(&paths, scratch);
+    append_path(&paths, settings->read);
+    append_path(&paths, settings->write);
+    if (paths.failed) {
+        buffer_free(&paths);
+        return error_set(error, NOMEM, "landlock: no memory");
+    }
+    /* Looked at before the rules are made: what changes in between is noticed next time. */
+    uint64_t objects = objects_of(configuration, settings, function, scratch);
+    enum outcome outcome = OK;
+    int ruleset = find_kept(&paths, objects);
+    if (ruleset == 0) {
+        ruleset = make_ruleset(version);
+        if (ruleset < 0)
+            outcome = error_set_errno(error, UNAVAILABLE, errno, "landlock");
+        else
+            outcome =
+                fill_ruleset(ruleset, configuration, settings, function, scratch, handled(version), error);
+        if (outcome == OK)
+            keep(&paths, objects, ruleset);
+        else if (ruleset >= 0)
+            close(ruleset);
+    }
     if (outcome == OK)
         plan->ruleset = ruleset;
-    else
-        close(ruleset);
+    buffer_free(&paths);
     return outcome;
 }
 

@@ -8,7 +8,7 @@
  * whose configuration asks for what cannot be had (network = no without seccomp) is not started.
  *
  * Everything is laid out before the fork; the child only makes the system calls. Source: Documentation/userspace-api/landlock.rst
- * and seccomp(2) of the kernel. One struct room belongs to one thread. */
+ * and seccomp(2) of the kernel. room_plan belongs to one thread of the process. */
 #ifndef JOBGATE_ROOM_H
 #define JOBGATE_ROOM_H
 
@@ -25,8 +25,8 @@ struct room_support room_support(void);
 /* "landlock 7, seccomp" or "no landlock, no seccomp"; for logs and people. `text` has 64 bytes. Returns text. */
 char *room_support_format(struct room_support support, char *text);
 
-/* Fills plan->ruleset, ->filter and ->no_new_privs for this function. `scratch` is its TMPDIR. On OK plan->ruleset is the
- * caller's to close (0 = none). INVALID with words: a path of `read` or `write` cannot be opened, or the kernel lacks what
+/* Fills plan->ruleset, ->filter and ->no_new_privs for this function. `scratch` is its TMPDIR. plan->ruleset
+ * stays the room's: it is kept for the next attempt of this function (0 = none). INVALID with words: a path of `read` or `write` cannot be opened, or the kernel lacks what
  * the configuration asks for. */
 enum outcome room_plan(const struct configuration *configuration, const struct function_settings *settings,
                        const struct function *function, const char *scratch, struct spawn_plan *plan,

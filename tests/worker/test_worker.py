@@ -416,6 +416,21 @@ def test_unconfined_function_reads_what_its_user_may(site):
     assert explored(site, read=[path])["read " + path] == "done"
 
 
+def test_what_is_put_in_the_place_of_an_allowed_path_is_allowed_too(site):
+    """A worker keeps its rulesets, and a rule belongs to a file, not to its name."""
+    shared = site.folder / "shared"
+    shared.mkdir()
+    site.configure(idle_linger="10s", write="", explore__write=str(shared))
+    for _ in range(3):
+        own = str(shared / "own")
+        assert explored(site, write=[own])["write " + own] == "done"
+        shutil.rmtree(shared)
+        shared.mkdir()
+        copy = site.functions / "explore.new"
+        shutil.copy(site.functions / "explore", copy)
+        copy.rename(site.functions / "explore")
+
+
 def test_path_that_cannot_be_allowed_fails_the_job_with_words(site):
     site.configure(noop__read="/nonexistent/folder")
     record = site.ended(site.put("noop"))
