@@ -1,11 +1,12 @@
 """Fixtures: the same cases on every web server."""
 
 import signal
+import subprocess
 
 import pytest
 
 from client import PATIENCE
-from harness import SERVERS, Site
+from harness import BUILD, SERVERS, Site
 
 TEST_LIMIT = 60  # seconds for one test that does not say otherwise
 
@@ -15,6 +16,15 @@ def pytest_configure(config):
         raise KeyboardInterrupt  # TERM ends the servers as Ctrl-C does
 
     signal.signal(signal.SIGTERM, end)
+
+
+def pytest_sessionstart(session):
+    """quickstart would build what is out of date, too, but in a test's time."""
+    if session.config.option.collectonly or not (BUILD / "Makefile").exists():
+        return
+    made = subprocess.run(["make", "-C", BUILD, "-j2", "all"], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if made.returncode != 0:
+        pytest.exit(f"{BUILD} does not build:\n{made.stdout[-2000:]}{made.stderr[-4000:]}", returncode=1)
 
 
 def pytest_addoption(parser):

@@ -98,8 +98,8 @@ class Clients:
 
 
 def kill_one(site, chance):
-    """Kills a random process of a random program, if one lives."""
-    victims = site.processes(chance.choice(PROGRAMS))
+    """Kills a random process of the three programs."""
+    victims = [process for process in site.processes() if process.program in PROGRAMS]
     return bool(victims) and chance.choice(victims).kill()
 
 
