@@ -14,12 +14,17 @@
 
 #include "exchange.h"
 
-/* True: exchange->caller is set, the handler may run. False: the answer is there. `scope` 0 is open to everyone. */
-bool guard_admit(struct exchange *exchange, unsigned scope);
+/* True: exchange->caller is set, the handler may run. False: the answer is there. `scopes` is what the
+ * route takes: one of them is needed, the first one is named when none is there; 0 is open to everyone. */
+bool guard_admit(struct exchange *exchange, unsigned scopes);
 
-/* For handlers that learn the function late. False: the answer (404 or 403) is there: a key that names functions sees
- * nothing of the others, but for a job whose id it knows. */
+/* For handlers of which a part needs another scope. False: the answer (401 or 403) is there. */
+bool guard_may(struct exchange *exchange, unsigned scopes);
+/* For handlers that learn the function late. False: the answer (403) is there: a key that names functions sees nothing of
+ * the others, but for a job whose id it knows: reading that is what the id is for. */
 bool guard_may_use(struct exchange *exchange, const char *function);
+/* For what cannot be told apart by function. False: 403 is there: the key names functions. */
+bool guard_may_see_all(struct exchange *exchange);
 /* One submission against the caller's daily quota. False: 429 is there. */
 bool guard_take_quota(struct exchange *exchange);
 

@@ -71,11 +71,14 @@ static void cancel(struct exchange *exchange, const char *reason)
     }
 }
 
-/* A key that names functions may only read the jobs of others. */
-static bool is_allowed(struct exchange *exchange)
+/* What is erased does not come back, so that takes another scope. A key that names functions may only read the jobs of
+ * others. */
+static bool is_allowed(struct exchange *exchange, enum access_scope scope)
 {
     struct error error = {0};
     struct job job;
+    if (!guard_may(exchange, scope))
+        return false;
     if (exchange->caller.function_count == 0)
         return true;
     enum outcome outcome = store_get(exchange->store, &exchange->id, exchange->deadline_ms, &job, &error);
@@ -95,7 +98,7 @@ void job_cancel(struct exchange *exchange)
                       JOB_REASON_SIZE - 1);
     } else if (erase != NULL && strcmp(erase, "true") != 0) {
         response_fail(&exchange->response, 400, "Bad request", "purge= takes no other value than true.");
-    } else if (!is_allowed(exchange)) {
+    } else if (!is_allowed(exchange, erase != NULL ? SCOPE_ADMIN : SCOPE_CANCEL)) {
         return;
     } else if (erase != NULL) {
         purge(exchange);

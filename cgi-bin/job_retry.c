@@ -2,6 +2,7 @@
 #include "config.h"
 #include "handlers.h"
 
+#include "guard.h"
 #include "submission.h"
 
 static bool get_ended_job(struct exchange *exchange, struct job *job)
@@ -12,6 +13,8 @@ static bool get_ended_job(struct exchange *exchange, struct job *job)
         exchange_fail(exchange, outcome, &error);
         return false;
     }
+    if (!guard_may_use(exchange, job->function))
+        return false;
     if (job_status_is_terminal(job->status))
         return true;
     struct json_object *problem =

@@ -6,6 +6,7 @@
 #include "handlers.h"
 
 #include "clock.h"
+#include "guard.h"
 #include "meter.h"
 #include "service.h"
 
@@ -106,6 +107,25 @@ static enum outcome write_store(struct exchange *exchange, struct buffer *out, s
     return OK;
 }
 
+/* A key that names functions reads of those. */
+static size_t keep_counts(const struct access_key *caller, struct store_counts *counts, size_t count)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++)
+        if (access_may_use(caller, counts[i].function))
+            counts[kept++] = counts[i];
+    return kept;
+}
+
+static size_t keep_functions(const struct access_key *caller, struct meter_function *functions, size_t count)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++)
+        if (access_may_use(caller, functions[i].function))
+            functions[kept++] = functions[i];
+    return kept;
+}
+
 static enum outcome write_all(struct exchange *exchange, struct meter_function *functions,
                               struct error *error)
 {
@@ -119,8 +139,9 @@ static enum outcome write_all(struct exchange *exchange, struct meter_function *
     if (outcome == OK)
         outcome = write_store(exchange, out, error);
     if (outcome == OK) {
-        write_jobs(out, counts, count);
-        write_counters(out, functions, meter_functions(meter, functions));
+        const struct access_key *caller = &exchange->caller;
+        write_jobs(out, counts, keep_counts(caller, counts, count));
+        write_counters(out, functions, keep_functions(caller, functions, meter_functions(meter, functions)));
     }
     free(counts);
     return outcome;
@@ -215,7 +236,7 @@ void stats_show(struct exchange *exchange)
     size_t count = 0;
     int64_t open, running;
     const struct window *window = find_window(exchange);
-    if (window == NULL)
+    if (window == NULL || !guard_may_see_all(exchange))
         return;
     struct meter *meter = service_meter(exchange->service, exchange->configuration, &error);
     enum outcome outcome =

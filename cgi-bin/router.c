@@ -134,7 +134,7 @@ void router_answer(const struct router *router, struct exchange *exchange)
         answer_misrouted(router, exchange);
         return;
     }
-    if (!guard_admit(exchange, route->scope))
+    if (!guard_admit(exchange, route->scopes))
         return;
     if (!take_id(route, exchange) || ((route->flags & ROUTE_BODY) && !take_body(exchange)))
         return;

@@ -18,7 +18,7 @@ struct route {
     const char *pattern;                        /* "/job/{id}/result": {id} is a job's id, in exchange->id */
     void (*handler)(struct exchange *exchange); /* NULL: served by the other program */
     unsigned flags;
-    unsigned scope; /* enum access_scope that the caller must have; 0 = open to everyone */
+    unsigned scopes; /* of enum access_scope; the caller must have one of them; 0 = open to everyone */
 };
 
 struct router {

@@ -5,7 +5,7 @@
 
 static const struct route routes[] = {
     {HTTP_POST, "/job", job_submit, ROUTE_BODY, SCOPE_SUBMIT},
-    {HTTP_DELETE, "/job/{id}", job_cancel, 0, SCOPE_CANCEL},
+    {HTTP_DELETE, "/job/{id}", job_cancel, 0, SCOPE_CANCEL | SCOPE_ADMIN},
     {HTTP_POST, "/job/{id}/retry", job_retry, ROUTE_BODY, SCOPE_SUBMIT},
     /* status */
     {HTTP_GET, "/job", NULL, 0, 0},

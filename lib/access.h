@@ -34,11 +34,11 @@
 
 enum access_scope {
     SCOPE_SUBMIT = 1 << 0,
-    SCOPE_READ = 1 << 1,   /* a job whose id one knows, with event, result and log */
-    SCOPE_LIST = 1 << 2,   /* the list, the functions, the counts */
-    SCOPE_CANCEL = 1 << 3, /* cancel, purge */
+    SCOPE_READ = 1 << 1, /* a job whose id one knows, with event, result and log */
+    SCOPE_LIST = 1 << 2, /* the list, the functions, the counts */
+    SCOPE_CANCEL = 1 << 3,
     SCOPE_METRICS = 1 << 4,
-    SCOPE_ADMIN = 1 << 5,
+    SCOPE_ADMIN = 1 << 5, /* purge */
     SCOPE_ALL = (1 << 6) - 1,
 };
 

@@ -135,7 +135,6 @@ def pytest_runtest_makereport(item, call):
     if report.when != "call" or not report.failed:
         return
     sites = list(getattr(item, "sites", []))
-    if "site" in item.funcargs:
-        sites.append(item.funcargs["site"])
+    sites += [item.funcargs[name] for name in ("site", "guarded", "limited") if name in item.funcargs]
     for own in sites:
         report.sections.append((f"logs of {own.server} in {own.folder}", own.logs()))

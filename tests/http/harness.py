@@ -36,6 +36,7 @@ COPIES = {
     "brief": "hold",
     "single": "hold",
     "paused": "note",
+    "held": "note",
     "keyed": "note",
 }
 
@@ -57,6 +58,7 @@ SETTINGS = {
     "function.brief.timeout": "1s",
     "function.single.concurrency": "1",
     "function.paused.concurrency": "0",
+    "function.held.concurrency": "0",
 }
 
 
@@ -219,6 +221,28 @@ class Site:
         fresh.chmod(status.st_mode & 0o7777)
         os.chown(fresh, status.st_uid, status.st_gid)
         fresh.rename(file)
+
+    # ---- its keys ----
+
+    def control(self, *words):
+        """Runs jobgatectl on this installation; gives what it prints."""
+        environment = {**os.environ, "JOBGATE_CONFIG": str(self.data / "jobgate.conf")}
+        done = subprocess.run(
+            [BUILD / "ctl" / "jobgatectl", *words], env=environment, stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, timeout=20 * PATIENCE,
+        )
+        assert done.returncode == 0, f"jobgatectl {words}: {done.stderr}"
+        return done.stdout
+
+    def add_key(self, name, functions=(), **options):
+        """Gives the secret. Options as in `jobgatectl key add`: allow="read,list", rate=50."""
+        words = [word for function in functions for word in ("--function", function)]
+        for option, value in options.items():
+            words += [f"--{option}", str(value)]
+        return self.control("key", "add", name, *words).strip()
+
+    def remove_key(self, name):
+        self.control("key", "remove", name)
 
     # ---- what its functions leave in the scratch folder ----
 

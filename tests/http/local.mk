@@ -11,6 +11,7 @@ EXTRA_DIST += \
 	tests/http/harness.py \
 	tests/http/processes.py \
 	tests/http/pytest.ini \
+	tests/http/test_access.py \
 	tests/http/test_bodies.py \
 	tests/http/test_errors.py \
 	tests/http/test_examples.py \

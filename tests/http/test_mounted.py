@@ -123,3 +123,10 @@ def test_htaccess_gives_nothing_else_away(mounted):
         answer = mounted.get(path)
         assert answer.status in (403, 404, 405, 500), answer
         assert b"jobgate.conf" not in answer.body and b"Rewrite" not in answer.body
+
+
+@pytest.mark.only("apache")
+def test_htaccess_lets_keys_through(mounted):
+    for name in ("Authorization", "x-api-key"):
+        answer = mounted.get("/job", {name: "Bearer jg_wrong" if name == "Authorization" else "jg_wrong"})
+        assert answer.status == 401 and "invalid_token" in answer.header("WWW-Authenticate"), name

@@ -116,6 +116,36 @@ static void a_key_submits_to_its_own_functions_only(void **state)
     assert_non_null(strstr(answer->body, "\"name\":\"echo\""));
 }
 
+static void erasing_takes_more_than_the_right_to_cancel(void **state)
+{
+    char path[128];
+    snprintf(path, sizeof path, "/job/%s?purge=true", fake_job(JOB_SUCCEEDED, "1", "application/json"));
+    const char *key = bearer(&(struct access_key){.name = "canceller", .scopes = SCOPE_CANCEL});
+    const struct answer *answer = ask("DELETE", path, NULL, WITH(key));
+    assert_int_equal(answer->status, 403);
+    assert_non_null(strstr(answer->body, "admin"));
+    key = bearer(&(struct access_key){.name = "eraser", .scopes = SCOPE_ADMIN});
+    assert_int_equal(status_of(ask("DELETE", path, NULL, WITH(key))), 200);
+    *strchr(path, '?') = '\0';
+    assert_int_equal(status_of(ask("DELETE", path, NULL, WITH(key))), 403);
+}
+
+static void open_routes_do_not_look_at_keys(void **state)
+{
+    assert_int_equal(status_of(ask("GET", "/healthz", NULL, WITH("HTTP_AUTHORIZATION=Bearer jg_old"))), 200);
+}
+
+static void a_key_for_some_functions_retries_those_only(void **state)
+{
+    struct access_key wanted = {.name = "other", .scopes = SCOPE_ALL, .function_count = 1};
+    strcpy(wanted.functions[0], "other");
+    char path[128];
+    snprintf(path, sizeof path, "/job/%s/retry", fake_job(JOB_RUNNING, NULL, NULL));
+    const char *key = bearer(&wanted);
+    /* 409 would tell how the job is going */
+    assert_int_equal(status_of(ask("POST", path, "", WITH(JSON, key))), 403);
+}
+
 static void the_name_of_the_key_stands_in_the_job(void **state)
 {
     const char *key = bearer(&(struct access_key){.name = "importer", .scopes = SCOPE_ALL});
@@ -197,7 +227,8 @@ static void unusable_keys_let_nobody_in(void **state)
 
 TEST_MAIN(CASE(without_a_key_nothing_is_allowed), CASE(a_wrong_key_is_refused),
           CASE(a_key_may_do_what_its_scopes_say), CASE(a_key_submits_to_its_own_functions_only),
-          CASE(the_name_of_the_key_stands_in_the_job),
+          CASE(erasing_takes_more_than_the_right_to_cancel), CASE(open_routes_do_not_look_at_keys),
+          CASE(a_key_for_some_functions_retries_those_only), CASE(the_name_of_the_key_stands_in_the_job),
           CASE(a_caller_that_is_too_fast_is_told_when_to_come_again), CASE(a_daily_quota_counts_submissions),
           CASE(a_page_of_another_site_changes_nothing), CASE(a_listed_origin_may_ask_and_read),
           CASE(unusable_keys_let_nobody_in))
