@@ -68,19 +68,19 @@ class Clients:
             self.slowest = max(self.slowest, time.monotonic() - begun)
             if answer is not None and answer.status < 500:
                 took(answer)
-        if outcome in ("no answer", 500, 502, 503):
+        if outcome in ("no answer", 500, 502, 503, 507):
             time.sleep(0.02)  # a process restarts
 
     def _post_until_answered(self, key):
         """What a client with an Idempotency-Key does when no 202 comes: the same again."""
         with self.lock:
             ids = self.keys[key] = set()
-        for _ in range(200):
+        for _ in range(500):
             self._ask(lambda: self.api.post(event={}, function="keyed", headers={"Idempotency-Key": key}),
                       lambda answer: (self._posted(answer), ids.add(answer.json.get("jobId"))))
             if ids:
                 return
-        self.unexpected.append(f"key {key} was not answered in 200 tries")
+        self.unexpected.append(f"key {key} was not answered in 500 tries")
 
     def _posted(self, answer):
         if answer.status == 202:
