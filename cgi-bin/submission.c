@@ -79,6 +79,10 @@ bool submission_take_function(struct exchange *exchange, struct submission *subm
                       "No function of this name is installed.");
         return false;
     }
+    if (outcome == UNAVAILABLE || outcome == NOMEM) {
+        exchange_fail(exchange, outcome, &error);
+        return false;
+    }
     exchange_log_failure(exchange, "function_refused", &error);
     response_fail(
         &exchange->response, 500, "Function refused",

@@ -48,7 +48,8 @@ static enum outcome open_folder(const struct configuration *configuration, struc
         int saved_errno = errno;
         if (folder->descriptor >= 0)
             close(folder->descriptor);
-        return error_set_errno(error, IO, saved_errno, "functions_dir %s", folder->path);
+        return error_set_errno(error, outcome_of_errno(saved_errno, IO), saved_errno, "functions_dir %s",
+                               folder->path);
     }
     folder->owner = status.st_uid;
     enum outcome outcome = check_writers(folder, ".", &status, error);
@@ -64,8 +65,9 @@ static enum outcome look(const struct folder *folder, const char *file, struct s
 {
     if (fstatat(folder->descriptor, file, status, AT_SYMLINK_NOFOLLOW) == 0)
         return OK;
-    return error_set_errno(error, errno == ENOENT || errno == ENOTDIR ? NOTFOUND : IO, errno, "%s/%s",
-                           folder->path, file);
+    return error_set_errno(error,
+                           errno == ENOENT || errno == ENOTDIR ? NOTFOUND : outcome_of_errno(errno, IO),
+                           errno, "%s/%s", folder->path, file);
 }
 
 /* A file that is to be run. NOTFOUND: it is there, but is no program. */
@@ -181,7 +183,8 @@ static enum outcome scan_folder(const struct folder *folder, const char *wanted,
         int saved_errno = errno;
         if (descriptor >= 0)
             close(descriptor);
-        return error_set_errno(error, IO, saved_errno, "functions_dir %s", folder->path);
+        return error_set_errno(error, outcome_of_errno(saved_errno, IO), saved_errno, "functions_dir %s",
+                               folder->path);
     }
     enum outcome outcome = OK;
     struct dirent *entry;

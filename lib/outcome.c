@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -63,6 +64,13 @@ enum outcome error_set_errno(struct error *error, enum outcome outcome, int errn
     va_end(arguments);
     errno = saved_errno;
     return outcome;
+}
+
+enum outcome outcome_of_errno(int errno_value, enum outcome otherwise)
+{
+    bool may_come_back = errno_value == EAGAIN || errno_value == ENOMEM || errno_value == EMFILE ||
+                         errno_value == ENFILE || errno_value == ETXTBSY;
+    return may_come_back ? UNAVAILABLE : otherwise;
 }
 
 const char *outcome_name(enum outcome outcome)

@@ -38,6 +38,10 @@ enum outcome error_set(struct error *error, enum outcome outcome, const char *fo
 enum outcome error_set_errno(struct error *error, enum outcome outcome, int errno_value, const char *format,
                              ...) __attribute__((format(printf, 4, 5)));
 
+/* What a system call's errno says of trying again: UNAVAILABLE for what the system lacks now and may have again (processes,
+ * memory, descriptors; a program that is being replaced), else `otherwise`. */
+enum outcome outcome_of_errno(int errno_value, enum outcome otherwise);
+
 /* "OK", "NOTFOUND", … for logs and tests. Never NULL. */
 const char *outcome_name(enum outcome outcome);
 

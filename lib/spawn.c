@@ -139,12 +139,6 @@ static int prepare_sources(struct start *start, bool *copied)
     return 0;
 }
 
-static bool may_come_back(int errno_value)
-{
-    return errno_value == EAGAIN || errno_value == ENOMEM || errno_value == EMFILE || errno_value == ENFILE ||
-           errno_value == ETXTBSY;
-}
-
 /* Every signal is blocked around it: a handler in the child would run on the parent's memory. */
 static pid_t clone_blocked(struct start *start, int (*body)(void *), char *stack)
 {
@@ -190,7 +184,7 @@ static enum outcome run(const struct spawn_plan *plan, bool detached, pid_t *pid
     if (start.failed_step != NULL)
         step = start.failed_step;
     if (*errno_value != 0)
-        return error_set_errno(error, may_come_back(*errno_value) ? UNAVAILABLE : IO, *errno_value, "%s: %s",
+        return error_set_errno(error, outcome_of_errno(*errno_value, IO), *errno_value, "%s: %s",
                                plan->program, step);
     *pid = child;
     return OK;

@@ -128,7 +128,7 @@ static enum outcome allow_system(int ruleset, uint64_t all, struct error *error)
                        (READ | LANDLOCK_ACCESS_FS_WRITE_FILE | FS_TRUNCATE | FS_IOCTL_DEV) & all);
         reason = reason == ENOENT || reason == ENXIO || reason == EACCES ? 0 : reason;
     }
-    return reason == 0 ? OK : error_set_errno(error, IO, reason, "landlock");
+    return reason == 0 ? OK : error_set_errno(error, outcome_of_errno(reason, IO), reason, "landlock");
 }
 
 /* Absolute paths with ':' between them. */
@@ -141,7 +141,7 @@ static enum outcome allow_listed(int ruleset, const char *list, uint64_t access,
         snprintf(path, sizeof path, "%.*s", (int)length, at);
         int reason = allow(ruleset, path, access);
         if (reason != 0)
-            return error_set_errno(error, INVALID, reason, "%s = %s", key, path);
+            return error_set_errno(error, outcome_of_errno(reason, INVALID), reason, "%s = %s", key, path);
         at += length;
     }
     return OK;
@@ -158,7 +158,8 @@ static enum outcome allow_own(int ruleset, const struct configuration *configura
     int reason = allow(ruleset, path, READ);
     if (reason == 0)
         reason = allow(ruleset, scratch, all);
-    return reason == 0 ? OK : error_set_errno(error, IO, reason, "landlock: %s", path);
+    return reason == 0 ? OK
+                       : error_set_errno(error, outcome_of_errno(reason, IO), reason, "landlock: %s", path);
 }
 
 static enum outcome fill_ruleset(int ruleset, const struct configuration *configuration,
