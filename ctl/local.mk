@@ -16,6 +16,7 @@ ctl_jobgatectl_SOURCES = \
 	ctl/input.h \
 	ctl/inventory.c \
 	ctl/inventory.h \
+	ctl/keep.c \
 	ctl/key.c \
 	ctl/look.c \
 	ctl/main.c \
@@ -26,6 +27,7 @@ ctl_jobgatectl_SOURCES = \
 	ctl/selection.h \
 	ctl/stats.c \
 	ctl/submit.c \
+	ctl/transfer.c \
 	ctl/user.c \
 	ctl/user.h
 ctl_jobgatectl_CFLAGS = $(AM_CFLAGS) $(CURL_CFLAGS)

@@ -25,9 +25,10 @@
 #define OPTIONS_MAX 32
 
 static const struct command *const commands[] = {
-    &list_command,   &show_command,  &submit_command,    &cancel_command, &retry_command,
-    &log_command,    &tail_command,  &wait_command,      &purge_command,  &pause_command,
-    &resume_command, &stats_command, &functions_command, &key_command,    &doctor_command,
+    &list_command,      &show_command,   &submit_command, &cancel_command, &retry_command,   &log_command,
+    &tail_command,      &wait_command,   &purge_command,  &pause_command,  &resume_command,  &stats_command,
+    &functions_command, &key_command,    &doctor_command, &backup_command, &restore_command, &verify_command,
+    &recover_command,   &export_command, &import_command,
 
 };
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])

@@ -25,6 +25,27 @@ struct json_object *json_raw(const char *text, size_t length)
     return object;
 }
 
+enum outcome json_parse(const char *text, size_t length, struct json_object **value, struct error *error)
+{
+    size_t offset;
+    enum outcome outcome = json_check(text, length, &offset, error);
+    if (outcome != OK)
+        return outcome;
+    if (length > INT_MAX)
+        return error_set(error, INVALID, "longer than 2 GiB");
+    struct json_tokener *tokener = json_tokener_new_ex(JSON_DEPTH_MAX + 1);
+    if (tokener == NULL)
+        return error_set(error, NOMEM, "no memory");
+    *value = json_tokener_parse_ex(tokener, text, (int)length);
+    if (*value == NULL &&
+        json_tokener_get_error(tokener) == json_tokener_continue) /* a number at the very end */
+        *value = json_tokener_parse_ex(tokener, "", 1);
+    enum json_tokener_error reason = json_tokener_get_error(tokener);
+    json_tokener_free(tokener);
+    return reason == json_tokener_success ? OK
+                                          : error_set(error, NOMEM, "%s", json_tokener_error_desc(reason));
+}
+
 /* The text with U+FFFD for each byte that is not UTF-8. */
 static struct json_object *repaired_text(const char *text, size_t length)
 {

@@ -281,6 +281,51 @@ struct store_health {
 enum outcome store_health(struct store *store, int64_t deadline_ms, struct store_health *health,
                           struct error *error);
 
+/* ---- keeping ---- */
+
+/* Called now and then from what takes long; `total` 0 = not known. */
+typedef void store_tell(void *context, const char *what, uint64_t done, uint64_t total);
+
+/* A copy of the store into an empty folder (its descriptor stays the caller's), while everybody goes on working: nobody
+ * waits for it longer than for a megabyte. Everything that was acknowledged before the call is in it. With it are the
+ * keys, the callbacks' secret, the paused functions and the figures. Synced on OK. INVALID: the folder is not empty. */
+enum outcome store_backup(struct store *store, int folder, store_tell *tell, void *context, uint64_t *bytes,
+                          struct error *error);
+/* Brings a backup into the configuration's data_dir, which has to be empty or missing. Every file is held against the sum
+ * that was taken of it. INVALID: no backup, damaged, of another version of the database library, or the folder is not
+ * empty. What is found there afterwards is not complete unless it is OK. */
+enum outcome store_restore(int folder, const struct configuration *configuration, store_tell *tell,
+                           void *context, struct error *error);
+
+/* Reads everything and holds it against everything else: each job's rows in the indexes, each index's jobs, events,
+ * results, logs, attempts and deliveries. Others go on meanwhile. `pages`: libdb looks at every page as well; others wait
+ * for each table. Each thing that is wrong is told by `found`. OK when it could be looked at; look at summary->wrong. */
+struct store_summary {
+    uint64_t jobs;
+    uint64_t records; /* of all tables */
+    uint64_t wrong;
+};
+typedef void store_found(void *context, const char *words);
+enum outcome store_verify(struct store *store, bool pages, store_tell *tell, store_found *found,
+                          void *context, struct store_summary *summary, struct error *error);
+
+/* A job from another store, with all that it has. One that was RUNNING is QUEUED again. CONFLICT: its id is there. */
+struct store_import {
+    struct job job;
+    const void *event; /* NULL = none */
+    size_t event_size;
+    const void *result;
+    size_t result_size;
+    const void *log; /* the kept end of it: up to job.log_size */
+    size_t log_size;
+    const struct job_attempt *attempts;
+    size_t attempt_count;
+    const struct store_delivery *deliveries;
+    size_t delivery_count;
+};
+enum outcome store_import(struct store *store, const struct store_import *import, int64_t deadline_ms,
+                          struct store_ticket *ticket, struct error *error);
+
 /* For the operator (jobgatectl recover, --accept-loss): back in service after a failed sync or found damage, as far as
  * the disk plays along (IO: it does not). accept_loss: also with a store that lacks what it once had. Programs may be
  * running. */

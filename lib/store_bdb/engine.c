@@ -436,6 +436,20 @@ int engine_remove_logs(struct engine *engine)
     return engine->handle->log_archive(engine->handle, NULL, DB_ARCH_REMOVE);
 }
 
+int engine_verify(struct engine *engine, enum table name)
+{
+    DB *table;
+    int result = db_create(&table, engine->handle, 0);
+    if (result == 0)
+        result = table->verify(table, tables[name].file, NULL, NULL,
+                               0); /* takes the handle back, whatever comes */
+    if (result == ENOENT) {
+        engine_forget_words(engine);
+        return 0;
+    }
+    return result;
+}
+
 /* ---- before a recovery ---- */
 
 int engine_probe_log(const char *data_dir, uint64_t *position, struct error *words)

@@ -51,6 +51,9 @@ int engine_checkpoint(struct engine *engine);
 /* Removes log files that no recovery needs. */
 int engine_remove_logs(struct engine *engine);
 
+/* Looks at every page of a table, DB_VERIFY_BAD when one is wrong. 0 when the table is not there. */
+int engine_verify(struct engine *engine, enum table name);
+
 /* Where the log ends for libdb, looked at without regions and without changing anything. 0 when there is no
  * log. */
 int engine_probe_log(const char *data_dir, uint64_t *position, struct error *words);

@@ -28,6 +28,7 @@
 #define DUTY_MS          60000                      /* what was begun longer ago has died with its process */
 #define TRICKLES_MAX     100
 #define TRICKLE_PAUSE_US 1000
+#define HOLD_LOOK_US     20000
 
 struct environment {
     struct gate *gate;
@@ -512,15 +513,21 @@ static enum outcome write_pages(struct environment *environment, int64_t deadlin
     return outcome;
 }
 
-static void make_checkpoint(struct environment *environment, int64_t deadline_ms)
+static enum outcome checkpoint_now(struct environment *environment, int64_t deadline_ms, struct error *error)
 {
     struct visit visit;
-    struct error error = {.text = ""};
-    enum outcome outcome = write_pages(environment, deadline_ms, &error);
+    enum outcome outcome = write_pages(environment, deadline_ms, error);
     if (outcome == OK) /* what was made dirty meanwhile */
-        outcome = write_pages(environment, deadline_ms, &error);
+        outcome = write_pages(environment, deadline_ms, error);
     if (outcome == OK)
-        outcome = visit_gate(environment, &visit, checkpoint, NULL, NULL, deadline_ms, &error);
+        outcome = visit_gate(environment, &visit, checkpoint, NULL, NULL, deadline_ms, error);
+    return outcome;
+}
+
+static void make_checkpoint(struct environment *environment, int64_t deadline_ms)
+{
+    struct error error = {.text = ""};
+    enum outcome outcome = checkpoint_now(environment, deadline_ms, &error);
     gate_page(environment->gate)->checkpoint_started_ms = 0;
     if (outcome != OK)
         log_event(LOG_LEVEL_WARNING, "checkpoint_failed", "reason", error.text, NULL);
@@ -645,4 +652,63 @@ enum outcome environment_has_space(struct environment *environment, size_t neede
 {
     space_keep_ballast(&environment->space);
     return space_for(&environment->space, needed, error);
+}
+
+/* ---- keeping the files as they are ---- */
+
+int environment_folder(const struct environment *environment)
+{
+    return environment->folder;
+}
+
+enum outcome environment_hold(struct environment *environment, int64_t deadline_ms,
+                              struct environment_hold *hold, struct error *error)
+{
+    struct gate_page *page = gate_page(environment->gate);
+    *hold = (struct environment_hold){.generation = page->generation};
+    while (!elected(&page->checkpoint_started_ms)) {
+        if (clock_left(deadline_ms) == 0)
+            return error_set(error, UNAVAILABLE, "somebody else makes a checkpoint or a backup");
+        clock_sleep_us(HOLD_LOOK_US);
+    }
+    hold->renewed_ms = page->checkpoint_started_ms;
+    enum outcome outcome = checkpoint_now(environment, deadline_ms, error);
+    hold->generation = page->generation;
+    if (outcome != OK)
+        environment_let_go(environment, hold);
+    return outcome;
+}
+
+bool environment_still_holds(struct environment *environment, struct environment_hold *hold)
+{
+    struct gate_page *page = gate_page(environment->gate);
+    int64_t before = hold->renewed_ms, now = clock_monotonic_ms();
+    if (!atomic_compare_exchange_strong(&page->checkpoint_started_ms, &before, now))
+        return false;
+    hold->renewed_ms = now;
+    return page->generation == hold->generation;
+}
+
+void environment_let_go(struct environment *environment, struct environment_hold *hold)
+{
+    int64_t before = hold->renewed_ms;
+    atomic_compare_exchange_strong(&gate_page(environment->gate)->checkpoint_started_ms, &before, 0);
+}
+
+enum outcome transaction_log_end(struct transaction *transaction, uint64_t *position, struct error *error)
+{
+    struct environment *environment = transaction->environment;
+    int result = engine_flushed_position(environment->engine, position);
+    if (result == 0)
+        note_position(environment, *position);
+    return transaction_failed(transaction, result, error, "the end of the log");
+}
+
+enum outcome transaction_verify(struct transaction *transaction, enum table name, struct error *error)
+{
+    int result = engine_verify(transaction->environment->engine, name);
+    return result == DB_VERIFY_BAD || result == DB_PAGE_NOTFOUND
+               ? error_set(error, INVALID, "%s: libdb finds its pages damaged: %s", engine_table_file(name),
+                           engine_words(transaction->environment->engine))
+               : transaction_failed(transaction, result, error, engine_table_file(name));
 }

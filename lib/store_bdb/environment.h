@@ -87,6 +87,28 @@ char *environment_turn(struct environment *environment); /* JOB_FUNCTION_SIZE by
  * 200 ms). */
 enum outcome environment_has_space(struct environment *environment, size_t needed, struct error *error);
 
+/* ---- for a copy of the files (backup.c) ---- */
+
+/* The data folder's descriptor; stays the environment's. */
+int environment_folder(const struct environment *environment);
+
+/* Makes a checkpoint, and until let go (or for a minute after the last renewal) nobody makes another one: no log file is
+ * removed, and a recovery from copies of the tables finds everything in the log since. */
+struct environment_hold {
+    uint64_t generation;
+    int64_t renewed_ms;
+};
+enum outcome environment_hold(struct environment *environment, int64_t deadline_ms,
+                              struct environment_hold *hold, struct error *error);
+/* Renews it. False: it is lost (a recovery, or a pause too long): what was copied is worth nothing. */
+bool environment_still_holds(struct environment *environment, struct environment_hold *hold);
+void environment_let_go(struct environment *environment, struct environment_hold *hold);
+
+/* Inside a body of environment_read. Where the log ends for libdb, all of it written and synced. */
+enum outcome transaction_log_end(struct transaction *transaction, uint64_t *position, struct error *error);
+/* Inside a body of environment_read. libdb's own look at every page of a table. INVALID with words: damaged. */
+enum outcome transaction_verify(struct transaction *transaction, enum table name, struct error *error);
+
 /* For the operator, after a fault (gate.h): writes every log and table file once more over itself, so that what the
  * kernel still has is on the disk or the failure shows again (IO: the fault stays), and puts the store back in service;
  * the next visitor recovers. accept_loss: also from a log that is shorter than it once was. Processes may be running. */

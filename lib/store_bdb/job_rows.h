@@ -9,6 +9,7 @@
 #define JOBGATE_STORE_BDB_JOB_ROWS_H
 
 #include "store_bdb/environment.h"
+#include "store_bdb/keys.h"
 
 /* OK, NOTFOUND, GONE (expired, id still remembered). IO: the record is damaged. Expiry counts from the moment
  * it is due, not from when store_expire gets there: pass now_ms, or 0 to get what is still there. */
@@ -16,6 +17,15 @@ enum outcome job_rows_load(struct transaction *transaction, const struct job_id 
                            struct job *job, struct error *error);
 /* When the id of an expired job is forgotten: after its retention once more. Counts by itself, too. */
 int64_t job_rows_forget_ms(const struct job *job);
+/* What a job has in the indexes follows from its record alone; a key of size 0 = nothing there. */
+struct job_rows {
+    struct key listing;
+    struct key due;
+    struct key running;
+    struct key expiry;
+    struct key active;
+};
+struct job_rows job_rows_of(const struct job *job);
 /* A new job. CONFLICT when the id is there. */
 enum outcome job_rows_insert(struct transaction *transaction, const struct job *job, struct error *error);
 /* The same job before and after a change. */

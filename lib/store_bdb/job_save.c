@@ -9,18 +9,9 @@
 
 #include <string.h>
 
-/* What a job has in the indexes follows from its record alone. */
-struct rows {
-    struct key listing;
-    struct key due;     /* size 0 = none */
-    struct key running; /* size 0 = none */
-    struct key expiry;  /* size 0 = none */
-    struct key active;  /* size 0 = none */
-};
-
-static struct rows rows_of(const struct job *job)
+struct job_rows job_rows_of(const struct job *job)
 {
-    struct rows rows = {.listing = key_of_listing(job->function, job->status, &job->id)};
+    struct job_rows rows = {.listing = key_of_listing(job->function, job->status, &job->id)};
 
     if (job->status == JOB_QUEUED)
         rows.due = key_of_due(job->function, job->due_ms, &job->id);
@@ -47,8 +38,8 @@ static enum outcome move_row(struct transaction *transaction, enum table name, c
     return outcome;
 }
 
-static enum outcome move_rows(struct transaction *transaction, const struct rows *before,
-                              const struct rows *after, struct error *error)
+static enum outcome move_rows(struct transaction *transaction, const struct job_rows *before,
+                              const struct job_rows *after, struct error *error)
 {
     enum outcome outcome = move_row(transaction, TABLE_LISTING, &before->listing, &after->listing, error);
 
@@ -65,11 +56,11 @@ static enum outcome move_rows(struct transaction *transaction, const struct rows
 
 enum outcome job_rows_insert(struct transaction *transaction, const struct job *job, struct error *error)
 {
-    static const struct rows none;
+    static const struct job_rows none;
     uint8_t bytes[RECORD_JOB_MAX];
     size_t size = record_put_job(job, bytes);
     struct key key = key_of_id(&job->id);
-    struct rows rows = rows_of(job);
+    struct job_rows rows = job_rows_of(job);
     enum outcome outcome = table_add(transaction, TABLE_JOBS, &key, bytes, size, error);
 
     if (outcome == OK)
@@ -85,8 +76,8 @@ enum outcome job_rows_update(struct transaction *transaction, const struct job *
     uint8_t bytes[RECORD_JOB_MAX];
     size_t size = record_put_job(after, bytes);
     struct key key = key_of_id(&after->id);
-    struct rows from = rows_of(before);
-    struct rows to = rows_of(after);
+    struct job_rows from = job_rows_of(before);
+    struct job_rows to = job_rows_of(after);
     enum outcome outcome = table_put(transaction, TABLE_JOBS, &key, bytes, size, error);
 
     if (outcome == OK)
@@ -113,9 +104,9 @@ enum outcome job_rows_remove_content(struct transaction *transaction, const stru
 
 enum outcome job_rows_remove(struct transaction *transaction, const struct job *job, struct error *error)
 {
-    static const struct rows none;
+    static const struct job_rows none;
     struct key key = key_of_id(&job->id);
-    struct rows rows = rows_of(job);
+    struct job_rows rows = job_rows_of(job);
     enum outcome outcome = job_rows_remove_content(transaction, job, error);
 
     if (outcome == OK)

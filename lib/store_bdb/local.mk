@@ -1,5 +1,8 @@
 # The Berkeley DB store: the only place that includes db.h.
 lib_libjobgate_a_SOURCES += \
+	lib/store_bdb/backup.c \
+	lib/store_bdb/backup_list.c \
+	lib/store_bdb/backup_list.h \
 	lib/store_bdb/delivery_load.c \
 	lib/store_bdb/delivery_rows.h \
 	lib/store_bdb/delivery_save.c \
@@ -38,6 +41,7 @@ lib_libjobgate_a_SOURCES += \
 	lib/store_bdb/store_due.c \
 	lib/store_bdb/store_expire.c \
 	lib/store_bdb/store_finish.c \
+	lib/store_bdb/store_import.c \
 	lib/store_bdb/store_list.c \
 	lib/store_bdb/store_log.c \
 	lib/store_bdb/store_open.c \
@@ -45,6 +49,7 @@ lib_libjobgate_a_SOURCES += \
 	lib/store_bdb/store_read.c \
 	lib/store_bdb/store_view.c \
 	lib/store_bdb/store_submit.c \
+	lib/store_bdb/store_verify.c \
 	lib/store_bdb/table.c \
 	lib/store_bdb/table.h \
 	lib/store_bdb/table_write.c
