@@ -13,6 +13,7 @@ EXTRA_DIST += \
 	tests/http/pytest.ini \
 	tests/http/test_access.py \
 	tests/http/test_bodies.py \
+	tests/http/test_callbacks.py \
 	tests/http/test_errors.py \
 	tests/http/test_examples.py \
 	tests/http/test_functions.py \
