@@ -2,6 +2,7 @@
 #include "service.h"
 
 #include "clock.h"
+#include "deliverer.h"
 #include "launch.h"
 #include "log.h"
 #include "slots.h"
@@ -244,19 +245,20 @@ static bool is_time(_Atomic int64_t *next_ms, int64_t period_ms)
            atomic_compare_exchange_strong(next_ms, &next, clock_deadline(period_ms));
 }
 
-void service_nudge(struct service *service)
+static bool job_is_due(struct store *store, const struct configuration *configuration)
 {
-    struct store *store = atomic_load(&service->store);
+    int64_t next_ms = 0, now_ms = clock_wall_ms();
+    return store_next_due(store, configuration, now_ms, clock_deadline(configuration->store_deadline_ms),
+                          &next_ms, NULL) == OK &&
+           next_ms != 0 && next_ms <= now_ms;
+}
+
+static bool delivery_is_due(struct store *store, const struct configuration *configuration)
+{
     int64_t next_ms = 0;
-    int64_t now_ms = clock_wall_ms();
-    if (store == NULL || !is_time(&service->next_nudge_ms, NUDGE_EVERY_MS))
-        return;
-    struct configuration *configuration = configuration_current();
-    int64_t deadline = clock_deadline(configuration->store_deadline_ms);
-    if (store_next_due(store, configuration, now_ms, deadline, &next_ms, NULL) == OK && next_ms != 0 &&
-        next_ms <= now_ms)
-        service_work_is_there(service, configuration);
-    configuration_release(configuration);
+    return store_next_delivery(store, clock_deadline(configuration->store_deadline_ms), &next_ms, NULL) ==
+               OK &&
+           next_ms != 0 && next_ms <= clock_wall_ms();
 }
 
 static bool runner_is_dead(struct service *service, const struct configuration *configuration,
@@ -267,6 +269,35 @@ static bool runner_is_dead(struct service *service, const struct configuration *
         open_slots(service, configuration, NULL) == OK && !slots_is_alive(service->slots, job->runner);
     pthread_mutex_unlock(&service->launch_lock);
     return dead;
+}
+
+/* Jobs that a reboot, or a kill of everything, has left: a worker that starts puts them back. */
+static bool has_orphan(struct service *service, struct store *store,
+                       const struct configuration *configuration)
+{
+    struct job *jobs = NULL;
+    size_t count = 0;
+    bool found = false;
+    if (store_running(store, clock_deadline(configuration->store_deadline_ms), &jobs, &count, NULL) != OK)
+        return false;
+    for (size_t i = 0; i < count && !found; i++)
+        found = runner_is_dead(service, configuration, &jobs[i]);
+    free(jobs);
+    return found;
+}
+
+void service_nudge(struct service *service)
+{
+    struct error error = {0};
+    struct store *store = atomic_load(&service->store);
+    if (store == NULL || !is_time(&service->next_nudge_ms, NUDGE_EVERY_MS))
+        return;
+    struct configuration *configuration = configuration_current();
+    if (job_is_due(store, configuration) || has_orphan(service, store, configuration))
+        service_work_is_there(service, configuration);
+    if (delivery_is_due(store, configuration) && deliverer_wake(configuration, store, &error) != OK)
+        log_event(LOG_LEVEL_ERROR, "deliverer_not_started", "reason", error.text, NULL);
+    configuration_release(configuration);
 }
 
 void service_look_after(struct service *service, const struct job *job)

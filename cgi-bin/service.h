@@ -33,7 +33,8 @@ bool service_attach(struct service *service, struct exchange *exchange);
 
 /* Work was committed: wakes a sleeping worker or starts one. A start that fails is logged; the job waits. */
 void service_work_is_there(struct service *service, const struct configuration *configuration);
-/* Starts a worker when something is due and nobody seems to care; looks at most once a second. */
+/* Starts a worker, or the deliverer, when something is due or was left by a worker that died, and nobody seems to
+ * care; looks at most once a second. */
 void service_nudge(struct service *service);
 /* The same for a RUNNING job that somebody asks for: when worker and supervisor were killed together, a new worker puts
  * it back. */

@@ -313,6 +313,23 @@ def test_retry_of_an_unknown_job_is_404(api):
 # ---- the server and all workers end in the middle ----
 
 
+@pytest.mark.only("lighttpd", "nginx")
+def test_running_job_of_a_killed_installation_goes_on_after_the_start_without_a_request(start):
+    """No other job waits, so only the running one itself can tell that there is something to do."""
+    site = start()
+    job_id = site.api.submit({}, function="hold")
+    pids = site.started(job_id)
+    site.quickstart.kill()
+    site.quickstart.wait()
+    for process in site.processes():
+        process.kill()
+    site.start()
+    site.started(job_id, attempt=2)
+    assert not [pid for pid in pids if processes.is_alive(pid)]
+    site.release(job_id)
+    assert site.api.ended(job_id)["status"] == "SUCCEEDED"
+
+
 @pytest.mark.only("lighttpd", "apache")
 @pytest.mark.limit(90)
 def test_everything_killed_with_jobs_in_every_state_and_started_again(start):

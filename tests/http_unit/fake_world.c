@@ -554,6 +554,21 @@ enum outcome store_next_due(struct store *store, const struct configuration *con
     return enter("store_next_due", error);
 }
 
+enum outcome store_running(struct store *store, int64_t deadline_ms, struct job **jobs, size_t *count,
+                           struct error *error)
+{
+    *jobs = NULL;
+    *count = 0;
+    return enter("store_running", error);
+}
+
+enum outcome store_next_delivery(struct store *store, int64_t deadline_ms, int64_t *next_ms,
+                                 struct error *error)
+{
+    *next_ms = 0;
+    return enter("store_next_delivery", error);
+}
+
 bool store_ring_work(struct store *store)
 {
     /* A failure stands for "nobody sleeps". */
