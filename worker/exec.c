@@ -28,7 +28,8 @@
 #include <unistd.h>
 
 #define READ_SIZE     65536
-#define READS_AT_ONCE 16    /* so that a flood on one descriptor does not starve the others */
+#define READS_AT_ONCE 16 /* so that a flood on one descriptor does not starve the others */
+#define CLOSING_MS    1
 #define SETTLE_MS     500   /* for children that are about to end by themselves, as in `exec > >(tee copy)` */
 #define KILL_MOST_MS  10000 /* after that a process is stuck in the kernel */
 
@@ -45,7 +46,8 @@ struct run {
     int64_t timeout_ms; /* deadlines */
     int64_t phase_ms;
     int64_t tell_ms;
-    bool empty; /* no process is left */
+    bool empty;   /* no process is left */
+    bool closing; /* a pipe has just been closed by its last writer */
 };
 
 static bool write_all(int descriptor, const char *bytes, size_t length)
@@ -196,7 +198,18 @@ static void read_pipe(struct run *run, unsigned which)
             return;
         close(entry->fd);
         entry->fd = -1;
+        run->closing = true;
     }
+}
+
+/* A process that ends closes one pipe after the other, and its end is told last: each would wake us. */
+static unsigned wait_for_any(struct run *run, int wait)
+{
+    bool closing = run->closing;
+    run->closing = false;
+    if (closing && poll(&run->polls[POLL_SIGNALS], 1, CLOSING_MS) > 0)
+        return 1;
+    return poll(run->polls, POLL_COUNT, wait) > 0 ? POLL_COUNT : 0;
 }
 
 static void wait_for_news(struct run *run)
@@ -206,9 +219,10 @@ static void wait_for_news(struct run *run)
         until = run->timeout_ms;
     int64_t left = clock_left(until);
     int wait = left >= ATTEMPT_TELL_MS ? ATTEMPT_TELL_MS : (int)left + (left > 0);
-    if (poll(run->polls, POLL_COUNT, wait) <= 0)
+    unsigned polled = wait_for_any(run, wait);
+    if (polled == 0)
         return;
-    for (unsigned i = POLL_RESULT; i < POLL_COUNT; i++) {
+    for (unsigned i = POLL_RESULT; i < polled; i++) {
         if (run->polls[i].revents != 0)
             read_pipe(run, i);
     }
