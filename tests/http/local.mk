@@ -22,6 +22,7 @@ EXTRA_DIST += \
 	tests/http/test_kills.py \
 	tests/http/test_life.py \
 	tests/http/test_lists.py \
+	tests/http/test_load.py \
 	tests/http/test_mounted.py \
 	tests/http/test_quickstart.py \
 	tests/http/test_reading.py \
