@@ -97,7 +97,9 @@ bool control_parse_id(const char *text, struct job_id *id);
  * of, and is no failure: the job waits for the next one. */
 void control_wake(struct control *control);
 
-/* The commands, by their files. */
+/* All of them, ended by NULL. */
+extern const struct command *const commands[];
+/* By their files: */
 extern const struct command list_command, show_command;              /* look.c */
 extern const struct command submit_command, retry_command;           /* submit.c */
 extern const struct command cancel_command, purge_command;           /* change.c */

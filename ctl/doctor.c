@@ -67,6 +67,7 @@ static void examine(struct doctor *doctor)
     doctor_log_file(doctor);
     doctor_programs(doctor);
     doctor_functions(doctor);
+    doctor_room(doctor);
     bool has_store = has_folder && doctor_store(doctor);
     if (has_store && doctor->programs_are_there)
         doctor_worker(doctor);

@@ -29,6 +29,7 @@ void doctor_keys(struct doctor *doctor);
 void doctor_log_file(struct doctor *doctor);
 void doctor_programs(struct doctor *doctor);
 void doctor_functions(struct doctor *doctor);
+void doctor_room(struct doctor *doctor);
 /* doctor_work.c: does it work? */
 bool doctor_store(struct doctor *doctor);
 void doctor_worker(struct doctor *doctor);

@@ -10,6 +10,8 @@
 #include "spawn.h"
 #include "user.h"
 
+#include "../worker/room.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -348,4 +350,22 @@ void doctor_functions(struct doctor *doctor)
                     configuration->default_function);
     free(functions);
     buffer_free(&refused);
+}
+
+/* ---- their room ---- */
+
+void doctor_room(struct doctor *doctor)
+{
+    struct room_support support = room_support();
+    char text[64];
+    room_support_format(support, text);
+    if (support.landlock == 0)
+        doctor_tell(doctor, VERDICT_WARNING, "room",
+                    "a kernel from 5.13 on with Landlock switched on (lsm=landlock,...)",
+                    "%s: functions can read and write what the user %s can", text, user_name(geteuid()));
+    else if (!support.seccomp)
+        doctor_tell(doctor, VERDICT_WARNING, "room", "a kernel with seccomp filters",
+                    "%s: functions with network = no are not started", text);
+    else
+        doctor_tell(doctor, VERDICT_GOOD, "room", NULL, "%s: functions are kept in theirs", text);
 }

@@ -1,8 +1,10 @@
 # jobgatectl: for the administrator and for scripts. Depends on lib only.
 bin_PROGRAMS += ctl/jobgatectl
-ctl_jobgatectl_SOURCES = \
+noinst_LIBRARIES += ctl/libctl.a
+ctl_libctl_a_SOURCES = \
 	ctl/change.c \
 	ctl/command.h \
+	ctl/commands.c \
 	ctl/control.c \
 	ctl/doctor.c \
 	ctl/doctor.h \
@@ -19,7 +21,6 @@ ctl_jobgatectl_SOURCES = \
 	ctl/keep.c \
 	ctl/key.c \
 	ctl/look.c \
-	ctl/main.c \
 	ctl/output.c \
 	ctl/output.h \
 	ctl/pause.c \
@@ -30,5 +31,10 @@ ctl_jobgatectl_SOURCES = \
 	ctl/transfer.c \
 	ctl/user.c \
 	ctl/user.h
-ctl_jobgatectl_CFLAGS = $(AM_CFLAGS) $(CURL_CFLAGS)
-ctl_jobgatectl_LDADD = $(JOBGATE_LIBS) $(CURL_LIBS)
+ctl_libctl_a_CFLAGS = $(AM_CFLAGS) $(CURL_CFLAGS)
+CTL_LIBS = ctl/libctl.a worker/libworker.a $(JOBGATE_LIBS) $(CURL_LIBS)
+ctl_jobgatectl_SOURCES = ctl/main.c
+ctl_jobgatectl_LDADD = $(CTL_LIBS)
+# Completion for bash, found there by name.
+completiondir = $(datarootdir)/bash-completion/completions
+dist_completion_DATA = ctl/completion/jobgatectl

@@ -24,21 +24,12 @@
 
 #define OPTIONS_MAX 32
 
-static const struct command *const commands[] = {
-    &list_command,      &show_command,   &submit_command, &cancel_command, &retry_command,   &log_command,
-    &tail_command,      &wait_command,   &purge_command,  &pause_command,  &resume_command,  &stats_command,
-    &functions_command, &key_command,    &doctor_command, &backup_command, &restore_command, &verify_command,
-    &recover_command,   &export_command, &import_command,
-
-};
-#define COMMAND_COUNT (sizeof commands / sizeof commands[0])
-
 /* ---- words ---- */
 
 static int print_usage(FILE *stream, int status)
 {
     fputs("Usage: jobgatectl [--config FILE] [--json] COMMAND [options] [arguments]\n\n", stream);
-    for (size_t i = 0; i < COMMAND_COUNT; i++)
+    for (size_t i = 0; commands[i] != NULL; i++)
         fprintf(stream, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
     fputs("\n  -c, --config FILE  the configuration; else $JOBGATE_CONFIG, else " JOBGATE_SYSCONFDIR
           "/jobgate/jobgate.conf\n"
@@ -72,7 +63,7 @@ static int print_help(const struct command *command)
 /* For the completion of shells: a word on a line. */
 static int print_words(const struct command *command)
 {
-    for (size_t i = 0; command == NULL && i < COMMAND_COUNT; i++)
+    for (size_t i = 0; command == NULL && commands[i] != NULL; i++)
         puts(commands[i]->name);
     for (const struct command_option *option = command != NULL ? command->options : NULL;
          option != NULL && option->name != NULL; option++)
@@ -85,7 +76,7 @@ static int print_words(const struct command *command)
 
 static const struct command *find_command(const char *name)
 {
-    for (size_t i = 0; i < COMMAND_COUNT; i++)
+    for (size_t i = 0; commands[i] != NULL; i++)
         if (strcmp(commands[i]->name, name) == 0)
             return commands[i];
     return NULL;

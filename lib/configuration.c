@@ -762,6 +762,21 @@ void configuration_dump(const struct configuration *configuration, struct buffer
     }
 }
 
+bool configuration_describe(size_t index, struct configuration_key *key)
+{
+    if (index >= KEY_COUNT)
+        return false;
+    const struct key *entry = &keys[index];
+    *key = (struct configuration_key){.name = entry->name,
+                                      .of_function = entry->scope == FUNCTION,
+                                      .kind = entry->kind,
+                                      .fallback = entry->fallback,
+                                      .least = entry->least,
+                                      .most = entry->most,
+                                      .help = entry->help};
+    return true;
+}
+
 static void print_comment(const char *mark, const char *text, struct buffer *out)
 {
     while (*text != '\0') {

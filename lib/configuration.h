@@ -34,6 +34,7 @@
 #include "buffer.h"
 #include "job.h"
 #include "outcome.h"
+#include "setting.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -130,6 +131,16 @@ const struct function_settings *configuration_function(const struct configuratio
 
 /* `-t`: every key with its value in force, as a file that can be loaded again. */
 void configuration_dump(const struct configuration *configuration, struct buffer *out);
+/* The table itself, for the manual: entry `index`, headings among them. False behind the last one. */
+struct configuration_key {
+    const char *name; /* NULL: a heading */
+    bool of_function; /* may stand in a section */
+    enum setting_kind kind;
+    const char *fallback; /* the default as it would be written; NULL: what `retention` says */
+    int64_t least, most;  /* of a number, duration or size */
+    const char *help;     /* lines */
+};
+bool configuration_describe(size_t index, struct configuration_key *key);
 /* conf/jobgate.conf: every key commented with its help and default. */
 void configuration_template(struct buffer *out);
 
