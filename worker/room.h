@@ -26,8 +26,8 @@ struct room_support room_support(void);
 char *room_support_format(struct room_support support, char *text);
 
 /* Fills plan->ruleset, ->filter and ->no_new_privs for this function. `scratch` is its TMPDIR. plan->ruleset
- * stays the room's: it is kept for the next attempt of this function (0 = none). INVALID with words: a path of `read` or `write` cannot be opened, or the kernel lacks what
- * the configuration asks for. */
+ * stays the room's: it is kept for the next attempt of this function (0 = none). INVALID with words: a path of
+ * `read` or `write` cannot be opened, or the kernel lacks what the configuration asks for. */
 enum outcome room_plan(const struct configuration *configuration, const struct function_settings *settings,
                        const struct function *function, const char *scratch, struct spawn_plan *plan,
                        struct error *error);
