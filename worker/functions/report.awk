@@ -1,9 +1,10 @@
 #!/usr/bin/awk -f
 # report - what a web server's access log says: the busiest paths, status codes, bytes
 #
-# Event: {"log": "lines in the common or combined format", "top": 10} (top may be left out)
+# Event: {"log": "lines in the common or combined format", "top": 10, "pace": 100} (top and pace may be left out). With a pace it
+# reads so many lines a second at most, for machines with other things to do, and for those who want to see it at work.
 # Result: {"lines", "unread", "bytes", "statuses": {"200": n, ...}, "paths": [{"path", "requests", "bytes"}, ...]}
-# Lines in another format are counted as unread.
+# Lines in another format are counted as unread. The log tells, twenty times, how far it is.
 #
 # The event has been checked to be JSON before it comes here. With escaped backslashes and quotes put aside (as \001 and \002,
 # bytes that no JSON has), a string ends at the next quote, and that is how the event is taken apart.
@@ -15,7 +16,8 @@ BEGIN {
 
 {
     read_event($0)
-    top = read_top()
+    top = read_number("top", 10, 1000)
+    pace = read_number("pace", 0, 1000000)
     count_lines(text("log"))
     print_report(top)
     done = 1
@@ -54,8 +56,8 @@ function read_event(json,  at, name) {
         name = substr(json, 1, at - 1)
         json = substr(json, at + 1)
         sub(/^[ \t\r\n]*:[ \t\r\n]*/, "", json)
-        if (name != "log" && name != "top")
-            refuse("the event has \"log\" and \"top\", and nothing else")
+        if (name != "log" && name != "top" && name != "pace")
+            refuse("the event has \"log\", \"top\" and \"pace\", and nothing else")
         if (substr(json, 1, 1) == "\"") {
             at = index(substr(json, 2), "\"") + 1
             value[name] = substr(json, 1, at)
@@ -68,12 +70,12 @@ function read_event(json,  at, name) {
     }
 }
 
-function read_top() {
-    if (!("top" in value))
-        return 10
-    if (value["top"] !~ /^[0-9]+$/ || value["top"] > 1000)
-        refuse("\"top\" is a number from 0 to 1000")
-    return value["top"] + 0
+function read_number(name, otherwise, most) {
+    if (!(name in value))
+        return otherwise
+    if (value[name] !~ /^[0-9]+$/ || value[name] + 0 > most)
+        refuse("\"" name "\" is a number from 0 to " most)
+    return value[name] + 0
 }
 
 # A string with its escapes undone, but for \u, which go into the result as they are; quoted() puts
@@ -107,6 +109,9 @@ function count_lines(log_text,  i, n, lines, told) {
         if (int(i * 20 / n) > told) {
             told = int(i * 20 / n)
             tell_progress(told * 5, i " of " n " lines")
+            tell_log(i " of " n " lines, " total["unread"] + 0 " unread")
+            if (pace > 0)
+                system("sleep " n / 20 / pace)
         }
     }
     total["lines"] = n
@@ -129,6 +134,11 @@ function count_line(line,  request, words, path, after) {
     requests[path]++
     bytes[path] += words[2]
     total["bytes"] += words[2]
+}
+
+function tell_log(words) {
+    print words | "cat 1>&2"
+    close("cat 1>&2")
 }
 
 function tell_progress(percent, words) {

@@ -7,19 +7,25 @@ export function url(path) {
   return new URL(path, BASE);
 }
 
+let keyHere = ""; // where storage is forbidden, for as long as the page is open
+
 export function key() {
-  return sessionStorage.getItem(KEY) ?? "";
+  try { return sessionStorage.getItem(KEY) ?? ""; } catch { return keyHere; }
 }
 
 export function setKey(text) {
-  if (text) sessionStorage.setItem(KEY, text);
-  else sessionStorage.removeItem(KEY);
+  keyHere = text;
+  try {
+    if (text) sessionStorage.setItem(KEY, text);
+    else sessionStorage.removeItem(KEY);
+  } catch { /* keyHere has it */ }
+  dispatchEvent(new CustomEvent("jobgate-key"));
 }
 
 // What went wrong, as the page tells it: status 0 means that no answer came.
 export class ApiError extends Error {
   constructor(status, problem) {
-    super(problem?.detail ?? problem?.error ?? (status === 0 ? "The server does not answer." : `HTTP ${status}`));
+    super(problem?.detail ?? problem?.error ?? (status === 0 ? "The server does not answer." : `The server answered ${status}.`));
     this.status = status;
     this.problem = problem ?? {};
   }
@@ -41,15 +47,25 @@ async function request(path, options = {}) {
   throw new ApiError(response.status, problem);
 }
 
+// The body is null when nothing has changed since the ETag that was sent.
 async function json(path, options) {
   const response = await request(path, options);
-  return { status: response.status, etag: response.headers.get("ETag"), body: response.status === 200 || response.status === 202 ? await response.json() : null };
+  let body = null;
+  try {
+    if (response.status !== 304) body = await response.json();
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new ApiError(0); // cut off on the way
+  }
+  return { status: response.status, etag: response.headers.get("ETag"), body };
 }
 
-// The answer's body is null when nothing has changed since `etag`; with `wait` (seconds) it comes when something has.
+const since = (etag) => (etag ? { "If-None-Match": etag } : {});
+const jobPath = (id) => `job/${encodeURIComponent(id)}`;
+
+// With `wait` (seconds) the answer comes when the job differs from `etag`.
 export function getJob(id, { etag, wait, signal } = {}) {
-  const query = wait ? `?wait=${wait}` : "";
-  return json(`job/${encodeURIComponent(id)}${query}`, { headers: etag ? { "If-None-Match": etag } : {}, signal });
+  return json(jobPath(id) + (wait ? `?wait=${wait}` : ""), { headers: since(etag), signal });
 }
 
 export function listJobs({ status, name, cursor, limit = 50, etag, signal } = {}) {
@@ -57,11 +73,15 @@ export function listJobs({ status, name, cursor, limit = 50, etag, signal } = {}
   if (status) query.set("status", status);
   if (name) query.set("function", name);
   if (cursor) query.set("cursor", cursor);
-  return json(`job?${query}`, { headers: etag ? { "If-None-Match": etag } : {}, signal });
+  return json(`job?${query}`, { headers: since(etag), signal });
 }
 
 export async function listFunctions(signal) {
   return (await json("functions", { signal })).body;
+}
+
+export async function getStats(window, signal) {
+  return (await json(`stats?window=${window}`, { signal })).body;
 }
 
 const post = (body) => ({ method: "POST", headers: { "Content-Type": "application/json" }, body });
@@ -74,15 +94,18 @@ export async function submitJob(name, body, delay) {
 }
 
 export async function retryJob(id, body) {
-  return (await json(`job/${encodeURIComponent(id)}/retry`, body === undefined ? { method: "POST" } : post(body))).body;
+  return (await json(`${jobPath(id)}/retry`, body === undefined ? { method: "POST" } : post(body))).body;
 }
 
 export async function cancelJob(id, reason) {
   const query = reason ? `?${new URLSearchParams({ reason })}` : "";
-  return (await json(`job/${encodeURIComponent(id)}${query}`, { method: "DELETE" })).body;
+  return (await json(jobPath(id) + query, { method: "DELETE" })).body;
+}
+
+export async function eraseJob(id) {
+  return (await json(`${jobPath(id)}?purge=true`, { method: "DELETE" })).body;
 }
 
 export function part(id, name, { offset, signal } = {}) {
-  const query = offset ? `?offset=${offset}` : "";
-  return request(`job/${encodeURIComponent(id)}/${name}${query}`, { signal });
+  return request(`${jobPath(id)}/${name}${offset ? `?offset=${offset}` : ""}`, { signal });
 }

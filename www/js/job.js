@@ -1,192 +1,157 @@
-// job.js - one job: what happens, what went wrong first, its timeline, event, result, log, and what can be done with it.
+// job.js - one job: what happens, what went wrong first, its timeline, result, log, event, and what can be done with it.
 
-import { cancelJob, getJob, key, part, retryJob, url } from "./api.js";
-import { announce, copy, element, setText } from "./dom.js";
-import { bytes, clockTime, duration, isTerminal, runTime, shellWord, whyItWaits } from "./format.js";
-import { everySecond, keepFresh } from "./live.js";
-import { jsonTree } from "./json_view.js";
+import { cancelJob, eraseJob, getJob, key, part, retryJob, url } from "./api.js";
+import { confirmation } from "./confirm.js";
+import { contentView } from "./content_view.js";
+import { announce, copyButton, element, menu, region, replace, setText } from "./dom.js";
+import { curlKey, isTerminal, runTime, shellWord, statusWord, whyItWaits } from "./format.js";
+import { attemptsTable, callbacksOf, factsOf, failureOf, heading, tailOfLog } from "./job_parts.js";
+import { beside, everySecond, keepFresh } from "./live.js";
 import { logView } from "./log_view.js";
-import { errorMessage } from "./message.js";
+import { errorMessage, isFinal } from "./message.js";
 import { timeline } from "./timeline.js";
 import { setTitle } from "./title.js";
 
-const WAIT = 20;          // seconds of a long-poll
-const LOG_EVERY = 1000;   // ms
-const ENDED_EVERY = 10000; // ms: a callback may still be on its way, or somebody erases the content
-const SHOWN_MOST = 2 << 20; // bytes of event or result that are shown in the page
-const IMAGES = ["image/png", "image/jpeg", "image/gif", "image/webp"];
+const WAIT = 20;           // seconds of a long-poll
+const LOG_EVERY = 1000;    // ms
+const ENDED_EVERY = 15000; // ms: a callback may still be on its way, or somebody erases the content
+const LAST_LINES = 12;
 
-// Asks; resolves to null (no) or the reason given.
-function confirmCancel(job) {
-  const dialog = document.getElementById("confirm");
-  setText(document.getElementById("confirm-title"), "Cancel this job?");
-  setText(document.getElementById("confirm-text"), job.status === "RUNNING" ? "Its function is stopped with all the processes that it started." : "It will not run.");
-  const reason = document.getElementById("confirm-reason");
-  reason.value = "";
-  dialog.returnValue = "no";
-  dialog.showModal();
-  return new Promise((resolve) => dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes" ? reason.value : null), { once: true }));
+function curlToRead(job) {
+  return `curl ${shellWord(url(`job/${job.jobId}`).href)}${curlKey(key())}`;
 }
 
-function facts(list) {
-  return element("dl", { class: "facts" }, list.filter(([, value]) => value !== undefined && value !== null && value !== "")
-    .map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value))));
-}
-
-function factsOf(job) {
-  return facts([
-    ["Function", element("a", { href: `#/?function=${job.function}` }, job.function)],
-    ["Submitted", clockTime(job.createdAt)],
-    ["Started", clockTime(job.startedAt)],
-    ["Ended", clockTime(job.finishedAt)],
-    ["Attempts", job.attempts ? String(job.attempts) : ""],
-    ["Kept until", clockTime(job.expiresAt)],
-    ["Retry of", job.retryOf ? element("a", { href: `#/job/${job.retryOf}`, class: "mono" }, job.retryOf) : ""],
-    ["Cancelled by", job.cancelledBy],
-    ["Reason", job.cancelReason],
-  ]);
-}
-
-function attemptsTable(job) {
-  if (!job.attemptDetails?.length) return null;
-  const rows = job.attemptDetails.map((run) => element("tr", {}, element("td", {}, `Attempt ${run.attempt}`), element("td", { class: "number" }, clockTime(run.startedAt)),
-    element("td", { class: "number" }, run.finishedAt ? duration(Date.parse(run.finishedAt) - Date.parse(run.startedAt)) : "runs"),
-    element("td", { class: "number" }, run.cpuMs !== undefined ? `${duration(run.cpuMs)} CPU` : ""),
-    element("td", { class: "number" }, run.peakMemoryKiB ? bytes(run.peakMemoryKiB * 1024) : ""),
-    element("td", { class: run.error ? "note bad" : "note" }, run.error ? `${run.error.type}: ${run.error.message}` : "")));
-  return element("table", { class: "jobs plain" }, element("caption", { class: "visually-hidden" }, "Attempts"), element("tbody", {}, rows));
-}
-
-const CALLBACK_WORDS = { WAITING: "waits for its next try", DELIVERED: "delivered", GIVEN_UP: "given up" };
-
-function callbackWords(entry) {
-  const tries = entry.tries > 1 ? ` after ${entry.tries} tries` : "";
-  return `${CALLBACK_WORDS[entry.status] ?? entry.status}${tries}${entry.error ? `: ${entry.error}` : ""}`;
-}
-
-function callbacksOf(job) {
-  if (!job.callbacks?.length) return null;
-  return element("section", { class: "sheet" }, element("h2", {}, "Callbacks"), element("ul", {}, job.callbacks.map((entry) => element("li", {},
-    element("span", { class: "mono" }, entry.target), " ", element("span", { class: entry.error ? "note bad" : "note" }, callbackWords(entry))))));
-}
-
-function safeImage(value) {
-  if (!value || typeof value !== "object" || !IMAGES.includes(value.contentType) || typeof value.data !== "string") return null;
-  if (!/^[A-Za-z0-9+/=\s]*$/.test(value.data)) return null;
-  return element("img", { class: "result", alt: "The result as a picture", src: `data:${value.contentType};base64,${value.data.replaceAll(/\s/g, "")}` });
-}
-
-// Event or result, fetched when it is there: a folded tree when it is JSON, text otherwise.
-function contentSheet(title, id, name) {
-  const body = element("div", {}, element("p", { class: "note" }, "…"));
-  const actions = element("p", { class: "row" });
-  const node = element("section", { class: "sheet", hidden: true }, element("h2", {}, title), body, actions);
-  let loaded = false;
-  async function download() {
-    const blob = await (await part(id, name)).blob();
-    const link = element("a", { href: URL.createObjectURL(blob), download: `${id}-${name}${blob.type.includes("json") ? ".json" : ".txt"}` });
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 10000);
-  }
-  async function load(signal) {
-    if (loaded) return;
-    loaded = true;
-    try {
-      const response = await part(id, name, { signal });
-      const blob = await response.blob();
-      node.hidden = false;
-      actions.replaceChildren(element("button", { type: "button", onclick: download }, `Download (${bytes(blob.size)})`));
-      if (blob.size > SHOWN_MOST) { body.replaceChildren(element("p", { class: "note" }, "Too large to be shown here.")); return; }
-      const text = await blob.text();
-      actions.prepend(element("button", { type: "button", onclick: (event) => copy(event.target, text) }, "Copy"));
-      let value;
-      try { value = JSON.parse(text); } catch { body.replaceChildren(element("pre", { tabindex: 0 }, text)); return; }
-      body.replaceChildren(...[safeImage(value), jsonTree(value)].filter(Boolean));
-    } catch (error) {
-      if (error.name === "AbortError") loaded = false;
-      else if (error.status !== 404) { node.hidden = false; body.replaceChildren(element("p", { class: "note bad" }, error.message)); }
-    }
-  }
-  return { node, load };
-}
-
-function curlOf(job) {
-  const auth = key() ? " -H 'Authorization: Bearer …'" : "";
-  return `curl ${shellWord(url(`job/${job.jobId}`).href)}${auth}`;
+async function curlToSubmit(job) {
+  const event = await (await part(job.jobId, "event")).text();
+  const query = new URLSearchParams({ function: job.function });
+  return `curl ${shellWord(url(`job?${query}`).href)}${curlKey(key())} -H 'Content-Type: application/json' -d ${shellWord(event)}`;
 }
 
 function actionsOf(job, act) {
-  const buttons = [];
-  if (!isTerminal(job.status)) buttons.push(element("button", { type: "button", class: "danger", onclick: () => act("cancel"), disabled: job.cancelRequested }, job.cancelRequested ? "Being cancelled" : "Cancel"));
-  else {
-    buttons.push(element("button", { type: "button", onclick: () => act("retry") }, "Retry"));
-    buttons.push(element("a", { class: "button", href: `#/new?retry=${job.jobId}` }, "Retry with an edited event"));
+  const ended = isTerminal(job.status);
+  const main = ended
+    ? [element("button", { type: "button", onclick: () => act.retry() }, "Retry"),
+      job.purged ? null : element("a", { class: "button", href: `#/new?retry=${job.jobId}` }, "Edit and retry")]
+    : [element("button", { type: "button", class: "danger", onclick: () => act.cancel(), disabled: job.cancelRequested }, job.cancelRequested ? "Being cancelled" : "Cancel")];
+  if (job.purged) main[0].disabled = true;
+  const more = menu("More", copyButton("Copy link", () => location.href), copyButton("Copy as curl: this job", () => curlToRead(job)),
+    job.purged ? null : copyButton("Copy as curl: submit it", () => curlToSubmit(job)),
+    ended && !job.purged ? element("button", { type: "button", class: "danger closes", onclick: () => act.erase() }, "Erase content…") : null);
+  return [...main, more];
+}
+
+function stateWords(job, now) {
+  if (job.status === "QUEUED") return whyItWaits(job, now);
+  const parts = [runTime(job, now)];
+  if (job.status === "RUNNING") {
+    if (job.cancelRequested) parts.unshift("being cancelled");
+    if (job.attempts > 1) parts.push(`attempt ${job.attempts}`);
+    if (job.progress?.message) parts.push(job.progress.message);
   }
-  buttons.push(element("button", { type: "button", onclick: (event) => copy(event.target, curlOf(job)) }, "Copy as curl"));
-  buttons.push(element("button", { type: "button", onclick: (event) => copy(event.target, location.href) }, "Copy link"));
-  return buttons;
+  return parts.filter(Boolean).join(" · ");
 }
 
 export function showJob(main, id) {
   let job = null;
   let etag;
-  const status = element("span");
-  const state = element("span", { class: "note", role: "status" });
+  const title = region({ class: "job-title" });
+  const status = element("span", { class: "status" });
+  const state = element("span", { class: "state-words" });
   const bar = element("progress", { max: 100, hidden: true, "aria-label": "Progress" });
-  const actions = element("div", { class: "row" });
-  const failure = element("div");
-  const details = element("div");
-  const result = contentSheet("Result", id, "result");
-  const event = contentSheet("Event", id, "event");
-  const log = logView(id);
-  const logSheet = element("section", { class: "sheet", hidden: true }, element("h2", {}, "Log"), log.node);
+  const percent = element("span", { class: "number note", hidden: true });
+  const actions = region({ class: "row actions" });
   const problem = element("p", { class: "error-line", role: "alert" });
-  const page = element("div", {}, element("p", {}, element("a", { href: "#/" }, "← All jobs")),
-    element("div", { class: "sheet" }, element("div", { class: "row" }, element("h1", { class: "mono" }, id), status, bar, state, element("span", { class: "grow" }), actions), problem),
-    failure, details, result.node, logSheet, event.node);
+  const failure = region();
+  const tail = element("div");
+  const picture = element("div");
+  const attempts = region();
+  const times = element("section", { class: "sheet", hidden: true, "aria-labelledby": "timeline-title" }, element("h2", { id: "timeline-title" }, "Timeline"), picture, attempts.node);
+  const facts = region({ class: "sheet", "aria-label": "Facts" }, "section");
+  const callbacks = region();
+  const result = contentView("Result", id, "result");
+  const event = contentView("Event", id, "event");
+  const log = logView(id);
+  log.node.hidden = true;
+  const head = element("div", { class: "sheet job-head", hidden: true }, element("div", { class: "job-line" }, title.node, actions.node),
+    element("div", { class: "row" }, status, bar, percent, state), problem);
+  const wait = element("p", { class: "note" }, "Loading …");
+  const page = element("div", {}, element("p", { class: "crumb" }, element("a", { href: "#/" }, "← All jobs")), wait, head, failure.node,
+    element("div", { class: "job-columns" }, element("div", { class: "job-main" }, times, result.node, log.node, event.node), element("aside", { class: "job-side", "aria-label": "About this job" }, facts.node, callbacks.node)));
   main.append(page);
 
-  async function act(what) {
+  async function attempt(work) {
     setText(problem, "");
-    try {
-      if (what === "cancel") {
-        const reason = await confirmCancel(job);
-        if (reason !== null) await cancelJob(id, reason);
-      } else location.hash = `#/job/${(await retryJob(id)).jobId}`;
-    } catch (error) { setText(problem, error.message); }
+    try { await work(); } catch (error) { setText(problem, error.message); }
+  }
+  const act = {
+    cancel: () => attempt(async () => {
+      const answer = await confirmation({ title: "Cancel this job?", yes: "Cancel the job", asksReason: true,
+        text: job.status === "RUNNING" ? "Its function is stopped, with all the processes that it started." : "It will not run." });
+      if (answer) take(await cancelJob(id, answer.reason));
+    }),
+    retry: () => attempt(async () => { location.hash = `#/job/${(await retryJob(id)).jobId}`; }),
+    erase: () => attempt(async () => {
+      const answer = await confirmation({ title: "Erase event, result and log?", yes: "Erase them", text: "What the job did stays in the list, what it worked on does not. This cannot be undone, and the job can no longer be retried." });
+      if (answer) take(await eraseJob(id));
+    }),
+  };
+  // A changing answer shows at once; the next look brings the rest of the document.
+  function take(answer) {
+    if (!answer?.jobId) return;
+    job = { ...job, ...answer };
+    etag = undefined;
+    if (job.purged) {
+      log.clear("The content was erased.");
+      replace(tail);
+    }
+    show();
+  }
+  function drawTimes(now) {
+    const drawn = timeline(job, now);
+    times.hidden = drawn === null;
+    if (drawn) replace(picture, drawn);
   }
   function tick(now) {
-    if (!job) return;
-    const moving = job.status === "QUEUED" ? whyItWaits(job, now) : job.status === "RUNNING" ? `${job.progress?.message ?? ""} ${runTime(job, now)}`.trim() : runTime(job, now);
-    setText(state, moving);
-    if (!isTerminal(job.status)) picture(now);
+    if (!job || isTerminal(job.status)) return;
+    setText(state, stateWords(job, now));
+    drawTimes(now);
   }
-  const pictureSheet = element("section", { class: "sheet" });
-  function picture(now) {
-    const drawn = timeline(job, now);
-    pictureSheet.hidden = drawn === null;
-    if (drawn) pictureSheet.replaceChildren(element("h2", {}, "Timeline"), drawn, ...[attemptsTable(job)].filter(Boolean));
+  function showProgress() {
+    const moves = job.status === "RUNNING" && job.progress?.percent !== undefined;
+    bar.hidden = percent.hidden = !moves;
+    if (!moves) return;
+    bar.value = job.progress.percent;
+    setText(percent, `${job.progress.percent} %`);
   }
   function show(signal) {
+    const ended = isTerminal(job.status);
+    wait.hidden = true;
+    head.hidden = false;
     status.className = `status ${job.status}`;
-    setText(status, job.status);
-    bar.hidden = job.status !== "RUNNING" || !job.progress;
-    if (job.progress) bar.value = job.progress.percent;
-    actions.replaceChildren(...actionsOf(job, act));
-    const failed = job.error && job.status === "FAILED";
-    failure.replaceChildren(...(failed ? [element("section", { class: "sheet trouble" }, element("h2", {}, job.error.type), element("pre", {}, job.error.message))] : []));
-    details.replaceChildren(element("section", { class: "sheet" }, factsOf(job)), pictureSheet, ...[callbacksOf(job)].filter(Boolean));
-    picture(Date.now());
-    tick(Date.now());
-    if (isTerminal(job.status) && job.links?.result) result.load(signal);
-    event.load(signal);
-    setTitle(`${job.status.toLowerCase()} ${job.function}`, job.status);
+    setText(status, statusWord(job.status));
+    setText(state, stateWords(job, Date.now()));
+    title.show(job.function, () => heading(job, id));
+    actions.show([job.status, job.cancelRequested, job.purged], () => actionsOf(job, act));
+    failure.show([job.status, job.error, job.lastError], () => failureOf(job, tail));
+    facts.show({ ...job, result: 0, progress: 0, queue: 0, attemptDetails: 0, callbacks: 0, links: 0 }, () => [element("h2", {}, "Facts"), factsOf(job)]);
+    callbacks.show([job.callbacks, job.callbackUrl], () => callbacksOf(job));
+    attempts.show(job.attemptDetails, () => attemptsTable(job));
+    showProgress();
+    drawTimes(Date.now());
+    if (job.purged) result.say("The content was erased.");
+    else if (job.links?.result) result.load(signal);
+    else if (job.status === "SUCCEEDED") result.say("The function wrote no result.");
+    if (job.purged) event.hide();
+    else event.load(signal);
+    const words = [statusWord(job.status)];
+    if (job.status === "RUNNING" && job.progress?.percent !== undefined) words[0] = `${job.progress.percent} %`;
+    setTitle(`${words[0]} ${job.function}`, job.status);
   }
   async function refresh(signal) {
     try {
-      const answer = await getJob(id, { etag, wait: job && !isTerminal(job.status) ? WAIT : 0, signal });
+      const answer = await getJob(id, { etag, wait: job && etag && !isTerminal(job.status) ? WAIT : 0, signal });
       if (answer.body) {
-        if (job && job.status !== answer.body.status) announce(`The job is ${answer.body.status.toLowerCase()}`);
+        if (job && job.status !== answer.body.status) announce(`The job is ${statusWord(answer.body.status).toLowerCase()}`);
         job = answer.body;
         ({ etag } = answer);
         show(signal);
@@ -194,22 +159,37 @@ export function showJob(main, id) {
       return isTerminal(job.status) ? ENDED_EVERY : 0;
     } catch (error) {
       if (error.name === "AbortError") throw error;
-      if (!job || [401, 403, 404, 410].includes(error.status)) main.replaceChildren(errorMessage(error, () => dispatchEvent(new HashChangeEvent("hashchange"))));
-      if ([401, 403, 404, 410].includes(error.status)) return null;
+      const again = () => dispatchEvent(new HashChangeEvent("hashchange"));
+      if (isFinal(error)) {
+        main.replaceChildren(errorMessage(error, again));
+        setTitle("");
+        return null;
+      }
+      if (!job) replace(wait, errorMessage(error, again));
       throw error;
     }
   }
+  function showTail() {
+    replace(tail, tailOfLog(log.lastLines(LAST_LINES)));
+  }
   // The log has a rhythm of its own, and one more look after the end.
-  let logDone = false;
-  const followLog = setInterval(async () => {
-    if (document.hidden || !job || logDone || job.status === "QUEUED" && !job.attempts) return;
+  async function followLog(signal) {
+    if (!job || (job.status === "QUEUED" && job.attempts === 0)) return 300;
     const last = isTerminal(job.status);
+    if (last && job.attempts === 0) return null;
     try {
-      await log.refresh();
-      logSheet.hidden = log.isEmpty();
-      logDone = last;
-    } catch (error) { logDone = last || error.status === 404 && last; }
-  }, LOG_EVERY);
-  const stops = [keepFresh(refresh), everySecond(tick), () => clearInterval(followLog)];
+      const came = await log.refresh(signal);
+      log.node.hidden = false;
+      if (came > 0) log.settle();
+      log.sayEmpty(last ? job.purged ? "The content was erased." : "The function wrote nothing to its log." : "Nothing written yet.");
+      if (came > 0) showTail();
+    } catch (error) {
+      if (error.status !== 404 && error.status !== 410) throw error;
+      if (!last) return LOG_EVERY;
+    }
+    return last ? null : LOG_EVERY;
+  }
+  const logFollower = beside(followLog);
+  const stops = [keepFresh(refresh), everySecond(tick), logFollower.stop];
   return () => stops.forEach((stop) => stop());
 }

@@ -1,13 +1,22 @@
 // json_view.js - a JSON value as a tree that folds. Deep and long parts start closed and are built when opened.
 
 import { element } from "./dom.js";
+import { bytes } from "./format.js";
 
 const OPEN_DEPTH = 2;
 const SHOWN = 200; // members built at once: a result of six megabytes must not freeze the page
+const LONG = 400;  // characters of a string shown before somebody asks for the rest
 
 function leaf(label, value) {
-  const text = typeof value === "string";
-  return element("div", { class: "leaf" }, label, element("span", { class: text ? "string" : "plain" }, JSON.stringify(value)));
+  const text = JSON.stringify(value);
+  const node = element("span", { class: typeof value === "string" ? "string" : "plain" }, text);
+  const line = element("div", { class: "leaf" }, label, node);
+  if (text.length > LONG) {
+    node.textContent = `${text.slice(0, LONG / 2)}…`;
+    const more = element("button", { type: "button", class: "small", onclick: () => { node.textContent = text; more.remove(); } }, `all of it (${bytes(text.length)})`);
+    line.append(" ", more);
+  }
+  return line;
 }
 
 function members(value) {
@@ -17,26 +26,31 @@ function members(value) {
 function fillFrom(parent, entries, start, depth) {
   for (const [key, item] of entries.slice(start, start + SHOWN)) parent.append(node(key, item, depth));
   const left = entries.length - start - SHOWN;
-  if (left > 0) {
-    const more = element("button", { type: "button", onclick: () => { more.remove(); fillFrom(parent, entries, start + SHOWN, depth); } }, `${left} more`);
-    parent.append(more);
-  }
+  if (left <= 0) return;
+  const more = element("button", { type: "button", class: "small", onclick: () => { more.remove(); fillFrom(parent, entries, start + SHOWN, depth); } }, `${left} more`);
+  parent.append(more);
 }
 
 function node(key, value, depth) {
   const label = key === null ? "" : [element("span", { class: "key" }, key), ": "];
   if (value === null || typeof value !== "object") return leaf(label, value);
   const entries = members(value);
-  const shape = Array.isArray(value) ? `[${entries.length}]` : `{${entries.length}}`;
+  const brackets = Array.isArray(value) ? "[]" : "{}";
+  if (entries.length === 0) return element("div", { class: "leaf" }, label, element("span", { class: "plain" }, brackets));
+  const shape = `${brackets[0]} ${entries.length} ${brackets[1]}`;
   const details = element("details", {}, element("summary", {}, label, element("span", { class: "note" }, shape)));
   let built = false;
-  const build = () => { if (!built && details.open) { built = true; fillFrom(details, entries, 0, depth + 1); } };
+  const build = () => {
+    if (built || !details.open) return;
+    built = true;
+    fillFrom(details, entries, 0, depth + 1);
+  };
   details.addEventListener("toggle", build);
   details.open = depth < OPEN_DEPTH && entries.length <= SHOWN;
   build();
   return details;
 }
 
-export function jsonTree(value) {
-  return element("div", { class: "json-tree mono", tabindex: 0, role: "region", "aria-label": "JSON" }, node(null, value, 0));
+export function jsonTree(value, name) {
+  return element("div", { class: "json-tree mono", tabindex: 0, role: "region", "aria-label": `${name} as JSON` }, node(null, value, 0));
 }

@@ -1,80 +1,34 @@
 // list.js - the list of jobs: filters, search by id, endless by cursor, live.
 
-import { listJobs, listFunctions, url } from "./api.js";
-import { announce, copy, element, setText } from "./dom.js";
-import { age, isTerminal, runTime, shellWord, STATUSES, whyItWaits } from "./format.js";
+import { getJob, key, listFunctions, listJobs, url } from "./api.js";
+import { chartsPanel } from "./charts.js";
+import { announce, copyButton, element, setText } from "./dom.js";
+import { counted, curlKey, isTerminal, shellWord, STATUSES, statusWord } from "./format.js";
 import { everySecond, keepFresh } from "./live.js";
-import { errorMessage } from "./message.js";
+import { jobTable } from "./list_table.js";
+import { errorMessage, isFinal } from "./message.js";
 import { setTitle } from "./title.js";
 
-const FAST = 2000; // ms between two looks while something moves
-const SLOW = 6000; // … and while nothing does
-const ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+const FAST = 2000;  // ms between two looks while something moves
+const SLOW = 6000;  // … and while nothing does
+const PAGE = 50;
+const CATCH_UP = 200; // the most that a page has: when more than PAGE came since the last look
+const OLDER_AT_ONCE = 6; // older jobs that still move are asked for one by one, so many in a turn
+const ROWS_MOST = 2000;
+const ID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/i;
 
-function curlLine(name) {
-  const query = name ? `?function=${name}` : "";
-  return `curl -X POST ${shellWord(url(`job${query}`).href)} -H 'Content-Type: application/json' -d '{}'`;
+function curlLine() {
+  return `curl ${shellWord(url("job").href)}${curlKey(key())} -H 'Content-Type: application/json' -d '{}'`;
 }
 
 function emptyState(filtered) {
-  if (filtered) return element("section", { class: "message" }, element("h1", {}, "Nothing here"), element("p", {}, "No job matches this filter. "), element("a", { class: "button", href: "#/" }, "Show all jobs"));
+  if (filtered) {
+    return element("section", { class: "message" }, element("h2", {}, "Nothing here"), element("p", {}, "No job matches this filter."),
+      element("p", { class: "row centred" }, element("a", { class: "button", href: "#/" }, "Show all jobs")));
+  }
   const line = curlLine();
-  return element("section", { class: "message" }, element("h1", {}, "No jobs yet"), element("p", {}, "Submit the first one from a terminal:"),
-    element("pre", {}, line), element("p", { class: "row message-actions" }, element("button", { type: "button", onclick: (event) => copy(event.target, line) }, "Copy"), element("a", { class: "button", href: "#/new" }, "Submit from this page")));
-}
-
-// One row. Cells that move are updated in place, so that selection and focus stay where they are.
-function makeRow() {
-  const link = element("a", { class: "mono" });
-  const cells = { status: element("span"), name: element("td"), detail: element("td"), made: element("td", { class: "number note" }), took: element("td", { class: "number" }) };
-  const bar = element("progress", { max: 100, hidden: true });
-  const words = element("span", { class: "note" });
-  cells.detail.append(bar, " ", words);
-  const row = element("tr", {}, element("td", {}, cells.status), cells.name, element("td", {}, link), cells.detail, cells.made, cells.took);
-  row.addEventListener("click", (event) => { if (!event.target.closest("a") && !getSelection().toString()) link.click(); });
-
-  function tick(now) {
-    setText(cells.made, age(row.job.createdAt, now));
-    setText(cells.took, runTime(row.job, now));
-    if (row.job.status === "QUEUED") setText(words, whyItWaits(row.job, now));
-  }
-  function update(job) {
-    row.job = job;
-    row.dataset.job = job.jobId;
-    link.href = `#/job/${job.jobId}`;
-    setText(link, job.jobId);
-    cells.status.className = `status ${job.status}`;
-    setText(cells.status, job.status);
-    setText(cells.name, job.function ?? "");
-    const running = job.status === "RUNNING";
-    bar.hidden = !(running && job.progress);
-    if (running && job.progress) bar.value = job.progress.percent;
-    bar.setAttribute("aria-label", `Progress of ${job.jobId}`);
-    setText(words, job.error ? `${job.error.type}: ${job.error.message}` : running ? job.progress?.message ?? "" : "");
-    tick(Date.now());
-  }
-  return { row, update, tick };
-}
-
-function table() {
-  const body = element("tbody");
-  const head = ["Status", "Function", "Job", "Progress", "Submitted", "Took"].map((text) => element("th", { scope: "col" }, text));
-  const node = element("table", { class: "jobs" }, element("caption", { class: "visually-hidden" }, "Jobs, newest first"), element("thead", {}, element("tr", {}, head)), body);
-  const rows = new Map();
-
-  // `jobs` is the newest page; older rows that were loaded before stay below it.
-  function show(jobs, older) {
-    const wanted = [...jobs, ...older];
-    const keep = new Set(wanted.map((job) => job.jobId));
-    for (const [id, entry] of rows) if (!keep.has(id)) { entry.row.remove(); rows.delete(id); }
-    wanted.forEach((job, index) => {
-      let entry = rows.get(job.jobId);
-      if (!entry) { entry = makeRow(); rows.set(job.jobId, entry); }
-      if (entry.row.job !== job) entry.update(job);
-      if (body.children[index] !== entry.row) body.insertBefore(entry.row, body.children[index] ?? null);
-    });
-  }
-  return { node, show, tick: (now) => { for (const entry of rows.values()) entry.tick(now); } };
+  return element("section", { class: "message" }, element("h2", {}, "No jobs yet"), element("p", {}, "Submit the first one from a terminal:"),
+    element("pre", {}, line), element("p", { class: "row centred" }, copyButton("Copy", () => line), element("a", { class: "button", href: "#/new" }, "Submit from this page")));
 }
 
 function filterAddress(status, name) {
@@ -84,97 +38,164 @@ function filterAddress(status, name) {
   return `#/${query.size > 0 ? `?${query}` : ""}`;
 }
 
-function filterBar(status, name) {
+// The counts by status, the function, the search.
+function filterBar(status, name, onsearch) {
   const counts = new Map();
   const chips = ["", ...STATUSES].map((value) => {
     const count = element("b");
     counts.set(value, count);
-    return element("button", { type: "button", class: "chip", "aria-pressed": String(value === status), onclick: () => { location.hash = filterAddress(value, name); } },
-      value === "" ? "All" : value[0] + value.slice(1).toLowerCase(), " ", count);
+    return element("a", { class: `chip ${value}`, href: filterAddress(value, name), "aria-current": value === status ? "true" : null },
+      value === "" ? "All" : statusWord(value), " ", count);
   });
   const select = element("select", { "aria-label": "Function", onchange: () => { location.hash = filterAddress(status, select.value); } }, element("option", { value: "" }, "All functions"));
   if (name) select.append(element("option", { value: name, selected: true }, name));
-  const hint = element("span", { class: "note", role: "status" });
-  const search = element("input", { id: "search", type: "search", placeholder: "Job id ( / )", "aria-label": "Search by job id", autocomplete: "off", size: 38 });
-  const form = element("form", { role: "search", onsubmit: (event) => {
-    event.preventDefault();
-    const text = search.value.trim();
-    if (ID.test(text)) location.hash = `#/job/${text.toLowerCase()}`;
-    else setText(hint, "A job id has 36 characters, like 0199aaaa-…");
-  } }, search);
+  const search = element("input", { id: "search", type: "search", placeholder: "Search by job id", "aria-label": "Search by job id", autocomplete: "off", spellcheck: "false", class: "mono",
+    oninput: () => onsearch(search.value.trim().toLowerCase(), false) });
+  const form = element("form", { role: "search", class: "search", onsubmit: (event) => { event.preventDefault(); onsearch(search.value.trim().toLowerCase(), true); } }, search, element("kbd", { "aria-hidden": "true" }, "/"));
   function update(functions) {
     const totals = Object.fromEntries(STATUSES.map((value) => [value, 0]));
     for (const entry of functions) {
       if (![...select.options].some((option) => option.value === entry.name)) select.append(element("option", { value: entry.name }, entry.name));
       if (!name || entry.name === name) for (const value of STATUSES) totals[value] += entry.jobs?.[value] ?? 0;
     }
-    for (const value of STATUSES) setText(counts.get(value), String(totals[value]));
-    setText(counts.get(""), String(STATUSES.reduce((sum, value) => sum + totals[value], 0)));
+    for (const value of STATUSES) setText(counts.get(value), totals[value].toLocaleString());
+    setText(counts.get(""), STATUSES.reduce((sum, value) => sum + totals[value], 0).toLocaleString());
     return totals;
   }
-  return { node: element("div", { class: "filters" }, chips, select, element("span", { class: "grow" }), form, hint), update, search };
+  const node = element("div", { class: "filters" }, element("nav", { "aria-label": "Status", class: "chips" }, chips), element("div", { class: "row" }, select, form));
+  return { node, update, search };
+}
+
+// What a waiting job's function and the workers are up to: a list does not tell why each one waits.
+function loadOf(answer) {
+  const functions = new Map((answer.functions ?? []).map((entry) => [entry.name, entry]));
+  const busy = (answer.jobs?.RUNNING ?? 0) >= (answer.maxWorkers ?? Infinity);
+  return (name) => {
+    const entry = functions.get(name);
+    return { paused: entry?.paused ?? false, full: entry?.concurrency > 0 && (entry.jobs?.RUNNING ?? 0) >= entry.concurrency, busy };
+  };
 }
 
 export function showList(main, parameters) {
   const status = STATUSES.includes(parameters.get("status")) ? parameters.get("status") : "";
   const name = parameters.get("function") ?? "";
-  const filters = filterBar(status, name);
-  const jobs = table();
+  const filters = filterBar(status, name, search);
+  const hint = element("p", { class: "note", role: "status" });
+  const jobs = jobTable();
+  const charts = chartsPanel();
   const content = element("div");
   const more = element("button", { type: "button", hidden: true, onclick: loadOlder }, "Older jobs");
+  const end = element("p", { class: "row centred" }, more);
+  let newest = [];
   let older = [];
   let cursor;
   let etag;
-  let newest = [];
-  main.append(element("h1", { class: "visually-hidden" }, "Jobs"), filters.node, content, element("p", { class: "row" }, more));
+  let failedBefore = null; // so that the tab tells when one fails while it is open
+  let load = () => null;
+
+  main.append(element("h1", { class: "visually-hidden" }, "Jobs"), charts.node, filters.node, hint, content, end);
   if (parameters.has("search")) filters.search.focus();
 
+  // A whole id opens that job; a part of one hides the rows without it.
+  function search(text, isEntered) {
+    const whole = ID.exec(text);
+    if (whole && isEntered) { location.hash = `#/job/${whole[0]}`; return; }
+    const matches = jobs.narrow(text);
+    if (isEntered && matches.length === 1) location.hash = `#/job/${matches[0]}`;
+    else setText(hint, text === "" ? "" : whole ? "Enter opens this job." : `${matches.length} of the ${counted(newest.length + older.length, "job")} loaded here. A whole id finds any job.`);
+  }
   function show() {
-    const shown = new Set(newest.map((job) => job.jobId));
-    older = older.filter((job) => !shown.has(job.jobId));
-    if (newest.length + older.length === 0) content.replaceChildren(emptyState(Boolean(status || name)));
-    else {
+    const all = [...newest, ...older];
+    if (all.length === 0) {
+      if (content.dataset.shown !== "empty") content.replaceChildren(emptyState(Boolean(status || name)));
+      content.dataset.shown = "empty";
+    } else {
       if (content.firstChild !== jobs.node) content.replaceChildren(jobs.node);
-      jobs.show(newest, older);
+      content.dataset.shown = "jobs";
+      jobs.show(all, load);
     }
-    more.hidden = !cursor;
+    more.hidden = !cursor || all.length >= ROWS_MOST;
   }
   async function loadOlder() {
     if (more.disabled || !cursor) return;
     more.disabled = true;
     try {
       const { body } = await listJobs({ status, name, cursor });
-      older = [...older, ...body.jobs];
+      const known = new Set([...newest, ...older].map((job) => job.jobId));
+      older = [...older, ...body.jobs.filter((job) => !known.has(job.jobId))];
       cursor = body.next;
       show();
-      announce(`${body.jobs.length} older jobs`);
-    } finally { more.disabled = false; }
+      announce(counted(body.jobs.length, "older job"));
+    } catch (error) { setText(hint, error.message); }
+    more.disabled = false;
+  }
+  // What is older than the newest page stays; what should be in it and is not has left this filter or has expired.
+  function takeNewest(answer) {
+    const page = answer.jobs;
+    const last = page.at(-1)?.jobId;
+    const inPage = new Set(page.map((job) => job.jobId));
+    const loaded = [...newest, ...older];
+    const below = answer.next ? loaded.filter((job) => job.jobId < last && !inPage.has(job.jobId)) : [];
+    const joins = loaded.length === 0 || below.length === 0 || loaded.some((job) => inPage.has(job.jobId));
+    const paged = older.length > 0 || below.length > 0;
+    newest = page;
+    older = joins && paged ? below : [];
+    if (older.length === 0 || !joins) cursor = answer.next;
+  }
+  async function refreshNewest(signal) {
+    let answer = await listJobs({ status, name, limit: PAGE, etag, signal });
+    if (!answer.body) return;
+    // Nothing in common with what is shown: look further before giving up what is below.
+    const known = new Set(newest.map((job) => job.jobId));
+    if (known.size > 0 && answer.body.next && !answer.body.jobs.some((job) => known.has(job.jobId))) answer = await listJobs({ status, name, limit: CATCH_UP, signal });
+    ({ etag } = answer);
+    takeNewest(answer.body);
+  }
+  async function refreshOlder(signal) {
+    const moving = older.filter((job) => !isTerminal(job.status) && job.asked !== true).slice(0, OLDER_AT_ONCE);
+    for (const job of older) if (moving.length === 0) delete job.asked;
+    for (const job of moving) job.asked = true;
+    await Promise.all(moving.map(async (job) => {
+      try {
+        const { body } = await getJob(job.jobId, { signal });
+        const stays = !status || body.status === status;
+        older = stays ? older.map((other) => (other === job ? { ...body, asked: true } : other)) : older.filter((other) => other !== job);
+      } catch (error) {
+        if (![404, 410].includes(error.status)) throw error;
+        older = older.filter((other) => other !== job);
+      }
+    }));
+  }
+  function tell(totals) {
+    failedBefore ??= totals.FAILED;
+    if (totals.FAILED < failedBefore) failedBefore = totals.FAILED;
+    const failed = totals.FAILED - failedBefore;
+    const words = [failed > 0 ? `${failed.toLocaleString()} failed` : "", totals.RUNNING > 0 ? `${totals.RUNNING.toLocaleString()} running` : ""].filter(Boolean);
+    setTitle(words.join(", ") || "Jobs", failed > 0 ? "FAILED" : totals.RUNNING > 0 ? "RUNNING" : "");
   }
   async function refresh(signal) {
     try {
-      const [answer, functions] = await Promise.all([listJobs({ status, name, etag, signal }), listFunctions(signal)]);
-      const totals = filters.update(functions.functions ?? []);
-      if (answer.body) {
-        // What falls off the newest page is older now, not gone.
-        const fallen = newest.filter((job) => !answer.body.jobs.some((other) => other.jobId === job.jobId));
-        const first = newest.length === 0;
-        ({ etag } = answer);
-        newest = answer.body.jobs;
-        if (older.length > 0 || !first) older = older.length > 0 ? [...fallen, ...older] : older;
-        if (first || older.length === 0) cursor = answer.body.next;
-        show();
-      }
-      setTitle(totals.RUNNING > 0 ? `${totals.RUNNING} running` : "", totals.RUNNING > 0 ? "RUNNING" : "");
-      return newest.some((job) => !isTerminal(job.status)) ? FAST : SLOW;
+      const [, functions] = await Promise.all([refreshNewest(signal), listFunctions(signal)]);
+      load = loadOf(functions);
+      await refreshOlder(signal);
+      tell(filters.update(functions.functions ?? []));
+      show();
+      return [...newest, ...older].some((job) => !isTerminal(job.status)) ? FAST : SLOW;
     } catch (error) {
       if (error.name === "AbortError") throw error;
-      if (newest.length === 0 || error.status === 401 || error.status === 403) content.replaceChildren(errorMessage(error, () => dispatchEvent(new HashChangeEvent("hashchange"))));
-      if (error.status === 401 || error.status === 403) return null;
+      if (isFinal(error)) {
+        main.replaceChildren(errorMessage(error, () => dispatchEvent(new HashChangeEvent("hashchange"))));
+        return null;
+      }
+      if (newest.length === 0) {
+        content.replaceChildren(errorMessage(error, () => dispatchEvent(new HashChangeEvent("hashchange"))));
+        content.dataset.shown = "error";
+      }
       throw error;
     }
   }
-  const watcher = new IntersectionObserver((entries) => { if (entries.some((entry) => entry.isIntersecting)) loadOlder(); });
+  const watcher = new IntersectionObserver((entries) => { if (entries.some((entry) => entry.isIntersecting)) loadOlder(); }, { rootMargin: "200px" });
   watcher.observe(more);
-  const stops = [keepFresh(refresh), everySecond(jobs.tick), () => watcher.disconnect()];
+  const stops = [keepFresh(refresh), everySecond(jobs.tick), () => watcher.disconnect(), charts.stop];
   return () => stops.forEach((stop) => stop());
 }

@@ -1,8 +1,10 @@
 // title.js - the tab tells when something runs or has failed.
 
-export function setTitle(text = "", state = "") {
+const ICONS = { FAILED: "icon-failed.svg", RUNNING: "icon-running.svg" };
+
+export function setTitle(text = "", status = "") {
   document.title = text ? `${text} · Jobgate` : "Jobgate";
-  const icon = state === "FAILED" ? "icon-failed.svg" : state === "RUNNING" ? "icon-running.svg" : "icon.svg";
+  const icon = ICONS[status] ?? "icon.svg";
   const link = document.getElementById("icon");
   if (link.getAttribute("href") !== icon) link.setAttribute("href", icon);
 }
