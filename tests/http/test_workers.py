@@ -2,7 +2,9 @@
 
 import collections
 import os
+import re
 import signal
+import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -156,6 +158,36 @@ def test_function_may_not_outlive_its_attempt_by_forking_away(start):
     assert document["status"] == "SUCCEEDED", document
     stray = int((site.scratch / "stray").read_text())
     eventually(lambda: not processes.is_alive(stray), 5, "the stray is gone")
+
+
+def limit_processes(pid, soft):
+    """As the user that the process belongs to: others may not."""
+    owner = os.stat(f"/proc/{pid}")
+    drop = {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []} if os.geteuid() == 0 else {}
+    subprocess.run(["prlimit", "--pid", str(pid), f"--nproc={soft}:"], check=True, **drop)
+
+
+@pytest.mark.only("lighttpd")
+def test_fork_that_fails_costs_no_job(start):
+    """A shared host allows so many processes: with all of them taken the job is accepted and waits."""
+    site = start()
+    limited = [process.pid for program in ("jobgate-submit", "jobgate-status") for process in site.processes(program)]
+    if os.stat(f"/proc/{limited[0]}").st_uid == 0:
+        pytest.skip("root has no such limit")
+    before = {}
+    for pid in limited:
+        with open(f"/proc/{pid}/limits") as file:
+            limits = file.read()
+        before[pid] = re.search(r"^Max processes +(\w+)", limits, re.MULTILINE)[1]
+        limit_processes(pid, 1)
+    ids = [site.api.submit({}, function="note") for _ in range(5)]
+    log = site.data / "log" / "jobgate.log"
+    eventually(lambda: "event=launch_failed" in log.read_text(), 10, "the log says that no worker could be started")
+    assert {site.api.job(job_id)["status"] for job_id in ids} == {"QUEUED"}
+    for pid, soft in before.items():
+        limit_processes(pid, soft)
+    for job_id in ids:
+        assert site.api.ended(job_id)["status"] == "SUCCEEDED"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs another user, so root")
