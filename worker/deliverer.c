@@ -21,6 +21,7 @@
 #include <inttypes.h>
 #include <nettle/sha2.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,9 +32,11 @@
 #define STORE_MS     10000
 #define LEASE_EXTRA  15000    /* ms beyond the time-out of a try before another one may have it */
 #define BACKOFF_MOST 86400000 /* ms; no two tries are further apart */
+#define TROUBLE_US   1000000  /* between two rounds when something stood in the way: a full disk, say */
 
 struct deliverer {
     struct store *store;
+    _Atomic bool trouble;
     struct webhook_secret secret;
 };
 
@@ -77,7 +80,7 @@ static void log_delivery(const struct job *job, const struct store_delivery *del
               delivery->words[0] != '\0' ? delivery->words : NULL, NULL);
 }
 
-/* What the receiver gets. A job whose content was erased in the meantime is told without it. */
+/* What the receiver gets. A job whose content was erased, or has expired, in the meantime is told without it. */
 static enum outcome make_record(struct deliverer *deliverer, const struct job *job, struct buffer *record,
                                 struct error *error)
 {
@@ -86,11 +89,11 @@ static enum outcome make_record(struct deliverer *deliverer, const struct job *j
     buffer_append_text(&event, envelope_head(job, head));
     enum outcome outcome = store_event(deliverer->store, &job->id, clock_deadline(STORE_MS), &event, error);
     buffer_append_text(&event, envelope_tail(job));
-    if (outcome == NOTFOUND)
+    if (outcome == NOTFOUND || outcome == GONE)
         buffer_clear(&event);
-    if (outcome == OK || outcome == NOTFOUND)
+    if (outcome == OK || outcome == NOTFOUND || outcome == GONE)
         outcome = store_result(deliverer->store, &job->id, clock_deadline(STORE_MS), &result, error);
-    if (outcome == OK || outcome == NOTFOUND) {
+    if (outcome == OK || outcome == NOTFOUND || outcome == GONE) {
         outcome = OK;
         destination_record(job, &event, &result, clock_wall_ms(), record);
         if (record->failed || event.failed)
@@ -223,12 +226,14 @@ static void *deliver_all(void *context)
             ;
         courier_close(courier);
     }
-    if (outcome != NOTFOUND)
+    if (outcome != NOTFOUND) {
+        deliverer->trouble = true;
         log_event(LOG_LEVEL_ERROR, "delivery_failed", "detail", error.text, NULL);
+    }
     return NULL;
 }
 
-/* Until nothing is due. A thread that cannot be started is missed by nobody: the others do its work. */
+/* Until nothing is due, or nothing can be done about it now. A thread that cannot be started is missed by nobody: the others do its work. */
 static void run_threads(struct deliverer *deliverer)
 {
     pthread_t threads[THREADS];
@@ -238,6 +243,8 @@ static void run_threads(struct deliverer *deliverer)
     deliver_all(deliverer);
     while (count > 0)
         pthread_join(threads[--count], NULL);
+    if (atomic_exchange(&deliverer->trouble, false))
+        clock_sleep_us(TROUBLE_US);
 }
 
 /* Sleeps until something is due. False when that is too far away to wait for: whoever comes next starts another one. */
