@@ -191,6 +191,9 @@ struct path {
 
 static bool segment_is_usable(const char *segment)
 {
+    for (const unsigned char *byte = (const unsigned char *)segment; *byte != '\0'; byte++)
+        if (*byte < 0x20 || *byte == 0x7f)
+            return false;
     return *segment != '\0' && strchr(segment, '/') == NULL && strcmp(segment, ".") != 0 &&
            strcmp(segment, "..") != 0;
 }
