@@ -3,6 +3,7 @@
 #include "handlers.h"
 
 #include "json.h"
+#include "room_support.h"
 #include "service.h"
 
 void health_alive(struct exchange *exchange)
@@ -27,6 +28,7 @@ void health_ready(struct exchange *exchange)
 {
     struct error error = {0};
     struct store_health health = {0};
+    char room[64]; /* what functions are kept in their room with */
     struct json_object *document = json_object_new_object();
     struct json_object *checks = json_object_new_object();
     enum outcome outcome = store_health(exchange->store, exchange->deadline_ms, &health, &error);
@@ -37,6 +39,7 @@ void health_ready(struct exchange *exchange)
                    service_can_work(exchange->service, exchange->configuration, &error), &error);
     json_add_text(document, "status", ready ? "ready" : "not ready");
     json_add(document, "checks", checks);
+    json_add_text(document, "room", room_support_format(room_support(), room));
     response_header(&exchange->response, "Cache-Control", "no-store");
     if (!ready)
         response_header(&exchange->response, "Retry-After", "5");

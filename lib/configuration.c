@@ -157,6 +157,9 @@ static const struct key keys[] = {
     {FUNCTION, "write", SETTING_PATHS, OF_ONE(write), "", 0, 0, "What else it may read and write."},
     {FUNCTION, "network", SETTING_SWITCH, OF_ONE(network), "yes", 0, 1,
      "no: it gets no sockets but local ones (seccomp)."},
+    {FUNCTION, "user", SETTING_USER, OF_ONE(user), "", 0, 0,
+     "Who it runs as, where the worker runs as root. Empty: as the worker, which any other worker insists "
+     "on."},
     {FUNCTION, "retention", SETTING_DURATION, RETENTION_OF_ALL, "7d", 1, 36500 * DAY,
      "How long an ended job is kept; for another such time its id is answered with 410."},
     {FUNCTION, "retention_succeeded", SETTING_DURATION, RETENTION(JOB_SUCCEEDED), NULL, 1, 36500 * DAY,

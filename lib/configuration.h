@@ -54,6 +54,7 @@ struct function_settings {
     const char *read;    /* absolute paths with ':' between them, beside the system's; may be empty */
     const char *write;   /* likewise, beside TMPDIR */
     int64_t network;     /* 0: no sockets but local ones */
+    const char *user;    /* who it runs as, where the worker is root; empty = as the worker */
     const char *const *environment; /* "NAME=value", NULL-terminated; owned by the configuration */
 };
 

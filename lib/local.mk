@@ -45,6 +45,8 @@ lib_libjobgate_a_SOURCES = \
 	lib/outcome.h \
 	lib/paused.c \
 	lib/paused.h \
+	lib/room_support.c \
+	lib/room_support.h \
 	lib/setting.c \
 	lib/setting.h \
 	lib/slots.c \

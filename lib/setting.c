@@ -227,6 +227,15 @@ static enum outcome check_origins(const char *text, struct error *error)
     return OK;
 }
 
+/* What portable names of users have (useradd's default pattern, and the dots and digits that others allow). */
+static enum outcome check_user(const char *text, struct error *error)
+{
+    size_t length = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-");
+    return text[0] != '-' && length < 64 && text[length] == '\0'
+               ? OK
+               : error_set(error, INVALID, "must be the name of a user of this system");
+}
+
 enum outcome setting_check_text(enum setting_kind kind, const char *text, struct error *error)
 {
     switch (kind) {
@@ -241,6 +250,8 @@ enum outcome setting_check_text(enum setting_kind kind, const char *text, struct
                    ? OK
                    : error_set(error, INVALID,
                                "must be a function's name: up to 64 letters, digits, - and _");
+    case SETTING_USER:
+        return check_user(text, error);
     case SETTING_BASE:
         return check_base(text, error);
     case SETTING_ORIGINS:

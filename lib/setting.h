@@ -29,6 +29,7 @@ enum setting_kind {
     SETTING_PATHS,         /* nothing, or absolute paths, ':' between them */
     SETTING_SEARCH_PATH,   /* absolute folders, ':' between them */
     SETTING_FUNCTION,      /* a function's name */
+    SETTING_USER,          /* nothing, or a name of the system's users */
     SETTING_NETWORKS,      /* nothing, or addresses and networks (address.h) */
     SETTING_TARGET,        /* nothing, an http(s) URL, or a function's name */
     SETTING_ORIGINS,       /* nothing, *, or origins: https://host:port */

@@ -73,6 +73,24 @@ IN_CHILD static bool child_confine(const struct spawn_plan *plan)
     return plan->ruleset == 0 || syscall(SYS_landlock_restrict_self, plan->ruleset, 0) == 0;
 }
 
+#ifdef SYS_setgroups32
+#define SETGROUPS SYS_setgroups32
+#define SETRESGID SYS_setresgid32
+#define SETRESUID SYS_setresuid32
+#else
+#define SETGROUPS SYS_setgroups
+#define SETRESGID SYS_setresgid
+#define SETRESUID SYS_setresuid
+#endif
+
+/* The C library's calls would change every thread that it knows, which are the parent's. */
+IN_CHILD static bool child_become(const struct spawn_user *user)
+{
+    return user == NULL || (syscall(SETGROUPS, (long)user->group_count, user->groups) == 0 &&
+                            syscall(SETRESGID, user->gid, user->gid, user->gid) == 0 &&
+                            syscall(SETRESUID, user->uid, user->uid, user->uid) == 0);
+}
+
 IN_CHILD static int child_main(void *argument)
 {
     struct start *start = argument;
@@ -89,6 +107,8 @@ IN_CHILD static int child_main(void *argument)
             return child_failed(start, "dup2");
     }
     child_close_others(start);
+    if (!child_become(plan->user))
+        return child_failed(start, "user");
     if (plan->folder != NULL && chdir(plan->folder) < 0)
         return child_failed(start, "chdir");
     for (unsigned i = 0; i < plan->limit_count; i++) {
@@ -168,6 +188,7 @@ static enum outcome run(const struct spawn_plan *plan, bool detached, pid_t *pid
     if (start.descriptors_end < 0 || start.descriptors_end > DESCRIPTORS_HIGHEST)
         start.descriptors_end = DESCRIPTORS_HIGHEST;
     pid_t child = -1;
+    int dumpable = plan->user != NULL ? prctl(PR_GET_DUMPABLE) : -1;
     const char *step = "descriptors";
     *errno_value = prepare_sources(&start, copied);
     if (*errno_value == 0) {
@@ -175,6 +196,8 @@ static enum outcome run(const struct spawn_plan *plan, bool detached, pid_t *pid
         child = clone_blocked(&start, detached ? child_detach : child_main, stack);
         *errno_value = child < 0 ? errno : start.errno_value;
     }
+    if (dumpable >= 0) /* the memory that both had was marked when the child changed its user */
+        prctl(PR_SET_DUMPABLE, dumpable);
     if (child > 0 && (detached || start.failed_step != NULL))
         reap(child);
     for (unsigned i = 0; i < plan->descriptor_count; i++) {

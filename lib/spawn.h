@@ -20,11 +20,20 @@ struct sock_fprog; /* <linux/filter.h> */
 
 #define SPAWN_DESCRIPTORS_MAX 6
 #define SPAWN_LIMITS_MAX      8
+#define SPAWN_GROUPS_MAX      64
 #define SPAWN_NAME            "jobgate-spawn" /* of a child before its exec, in /proc/PID/comm */
 
 struct spawn_limit {
     int resource; /* RLIMIT_… */
     struct rlimit value;
+};
+
+/* Who the program runs as; only root can make it another. */
+struct spawn_user {
+    uid_t uid;
+    gid_t gid;
+    gid_t groups[SPAWN_GROUPS_MAX]; /* the supplementary ones: all of them */
+    int group_count;
 };
 
 struct spawn_plan {
@@ -37,6 +46,7 @@ struct spawn_plan {
     unsigned descriptor_count;
     struct spawn_limit limits[SPAWN_LIMITS_MAX];
     unsigned limit_count;
+    const struct spawn_user *user; /* NULL = the parent's */
     bool no_new_privs;
     int ruleset;                     /* a Landlock ruleset (room.h); 0 = none. It stays open in the parent */
     const struct sock_fprog *filter; /* a seccomp filter; NULL = none */

@@ -57,7 +57,7 @@ static bool is_reserved(const char *entry)
 }
 
 /* A web server seldom has HOME, and a function's tools often want one. */
-static const char *home(void)
+static const char *own_home(void)
 {
     const char *value = getenv("HOME");
     if (value != NULL && value[0] == '/')
@@ -71,13 +71,13 @@ static const char *home(void)
 }
 
 static void add_defaults(struct list *list, const struct configuration *configuration,
-                         const struct function_settings *settings, const char *folder)
+                         const struct function_settings *settings, const char *folder, const char *home)
 {
     const char *language = getenv("LANG"), *zone = getenv("TZ");
     if (!is_set(settings, "PATH"))
         add_printf(list, "PATH=%s", configuration->path);
     if (!is_set(settings, "HOME"))
-        add_printf(list, "HOME=%s", home());
+        add_printf(list, "HOME=%s", home != NULL ? home : own_home());
     if (!is_set(settings, "LANG"))
         add_printf(list, "LANG=%s", language == NULL ? "C.UTF-8" : language);
     if (zone != NULL && !is_set(settings, "TZ"))
@@ -123,11 +123,12 @@ static char **as_vector(const struct list *list)
 }
 
 char **environment_make(const struct job *job, const struct configuration *configuration,
-                        const struct function_settings *settings, const char *folder, int64_t deadline_ms)
+                        const struct function_settings *settings, const char *folder, const char *home,
+                        int64_t deadline_ms)
 {
     struct list list = {0};
     add_job(&list, job, deadline_ms);
-    add_defaults(&list, configuration, settings, folder);
+    add_defaults(&list, configuration, settings, folder, home);
     const char *const *entry = settings->environment;
     for (; entry != NULL && *entry != NULL; entry++) {
         if (!is_reserved(*entry))

@@ -16,8 +16,9 @@
 char *environment_marker(const struct job_id *id, char text[ENVIRONMENT_MARKER_SIZE]);
 
 /* The vector and its texts in one piece, to be given back with free(). NULL: no memory. deadline_ms is wall
- * time, 0 = none. */
+ * time, 0 = none. home: of the user that it runs as; NULL = the worker's own. */
 char **environment_make(const struct job *job, const struct configuration *configuration,
-                        const struct function_settings *settings, const char *folder, int64_t deadline_ms);
+                        const struct function_settings *settings, const char *folder, const char *home,
+                        int64_t deadline_ms);
 
 #endif

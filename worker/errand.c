@@ -83,9 +83,27 @@ static enum attempt_order tell(struct attempt *attempt, void *context)
     return attempt->signals->leave ? ATTEMPT_GIVE_BACK : ATTEMPT_GO_ON;
 }
 
+/* Who it runs as, and an empty folder of his. */
+static enum outcome lodge(struct attempt *attempt, struct worker *worker, struct account *account,
+                          struct error *error)
+{
+    enum outcome outcome = account_find(attempt->settings->user, account, error);
+    if (outcome != OK)
+        return outcome;
+    if (account->differs) {
+        attempt->account = account;
+        outcome =
+            scratch_lend(worker->scratch, account->user.uid, account->user.gid, &attempt->folder, error);
+        return outcome == OK || outcome == INVALID ? outcome : UNAVAILABLE;
+    }
+    attempt->folder = scratch_path(worker->scratch);
+    return scratch_clean(worker->scratch, error) == OK ? OK : UNAVAILABLE;
+}
+
 static void run_function(struct attempt *attempt, struct worker *worker)
 {
     struct function function;
+    struct account account;
     struct error error;
     enum outcome outcome = function_find(worker->configuration, attempt->job->function, &function, &error);
     const struct runner *runner = NULL;
@@ -96,7 +114,7 @@ static void run_function(struct attempt *attempt, struct worker *worker)
     if (outcome == OK && runner == NULL)
         outcome = INVALID;
     if (outcome == OK)
-        outcome = scratch_clean(worker->scratch, &error) == OK ? OK : UNAVAILABLE;
+        outcome = lodge(attempt, worker, &account, &error);
     if (outcome == OK) {
         attempt->function = &function;
         runner->run(attempt);
@@ -105,6 +123,7 @@ static void run_function(struct attempt *attempt, struct worker *worker)
         attempt->record.finished_ms = clock_wall_ms();
     }
     attempt->function = NULL;
+    attempt->account = NULL;
 }
 
 static void log_end(const struct attempt *attempt, const struct job *after, enum outcome outcome)
@@ -194,7 +213,6 @@ bool errand_run(struct worker *worker, const struct job *job, const struct buffe
         .event = event,
         .configuration = worker->configuration,
         .settings = configuration_function(worker->configuration, job->function),
-        .folder = scratch_path(worker->scratch),
         .signals = &worker->signals,
         .tell = tell,
         .context = &errand,

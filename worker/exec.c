@@ -120,6 +120,10 @@ static enum outcome open_descriptors(struct run *run, struct spawn_plan *plan, s
     bool opened = plan->descriptors[0] >= 0;
     for (unsigned i = POLL_RESULT; opened && i < POLL_COUNT; i++)
         opened = open_pipe(&run->polls[i].fd, &plan->descriptors[i]);
+    /* Who opens /dev/stderr opens the pipe itself once more, and has to own it. */
+    const struct account *account = run->attempt->account;
+    for (unsigned i = 0; opened && account != NULL && i < POLL_COUNT; i++)
+        opened = fchown(plan->descriptors[i], account->user.uid, account->user.gid) == 0;
     run->polls[POLL_SIGNALS].fd = run->attempt->signals->descriptor;
     return opened ? OK : error_set_errno(error, UNAVAILABLE, errno, "event and pipes");
 }
@@ -127,6 +131,7 @@ static enum outcome open_descriptors(struct run *run, struct spawn_plan *plan, s
 static enum outcome start_program(struct run *run, struct spawn_plan *plan, struct error *error)
 {
     const struct attempt *attempt = run->attempt;
+    const struct account *account = attempt->account;
     const char *functions_dir = attempt->configuration->functions_dir;
     int64_t timeout = attempt->settings->timeout_ms;
     int64_t deadline_wall_ms = timeout > 0 ? clock_wall_ms() + timeout : 0;
@@ -134,8 +139,9 @@ static enum outcome start_program(struct run *run, struct spawn_plan *plan, stru
     if ((size_t)snprintf(path, sizeof path, "%s/%s", functions_dir, attempt->function->file) >= sizeof path)
         return error_set(error, INVALID, "functions_dir %s: too long", functions_dir);
     char *arguments[] = {path, NULL};
-    char **environment = environment_make(attempt->job, attempt->configuration, attempt->settings,
-                                          attempt->folder, deadline_wall_ms);
+    char **environment =
+        environment_make(attempt->job, attempt->configuration, attempt->settings, attempt->folder,
+                         account != NULL ? account->home : NULL, deadline_wall_ms);
     if (environment == NULL)
         return error_set(error, NOMEM, "environment: no memory");
     plan->program = path;
@@ -143,12 +149,18 @@ static enum outcome start_program(struct run *run, struct spawn_plan *plan, stru
     plan->environment = environment;
     plan->folder = attempt->folder;
     plan->new_session = true;
+    plan->user = account != NULL ? &account->user : NULL;
     limits_plan(attempt->settings, &attempt->job->id, plan);
     enum outcome outcome =
         room_plan(attempt->configuration, attempt->settings, attempt->function, attempt->folder, plan, error);
-    int errno_value;
+    int errno_value = 0;
     if (outcome == OK)
         outcome = spawn_start(plan, &run->reaped.main, &errno_value, error);
+    if (outcome == IO && account != NULL && errno_value == EACCES)
+        error_set(
+            error, IO,
+            "%s, or %s, is out of reach for the function's user: each folder above has to let others pass",
+            path, attempt->folder);
     free(environment);
     return outcome;
 }

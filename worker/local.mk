@@ -1,6 +1,8 @@
 # The detached side: supervisor, worker, and what runs functions. Depends on lib only.
 noinst_LIBRARIES += worker/libworker.a
 worker_libworker_a_SOURCES = \
+	worker/account.c \
+	worker/account.h \
 	worker/attempt.c \
 	worker/capture.c \
 	worker/capture.h \

@@ -14,20 +14,12 @@
 
 #include "configuration.h"
 #include "function.h"
+#include "room_support.h"
 #include "spawn.h"
 
-struct room_support {
-    int landlock; /* version of its interface; 0 = none. From 6 on it also keeps signals in */
-    bool seccomp;
-};
-/* What this kernel has; probed once. Thread-safe. */
-struct room_support room_support(void);
-/* "landlock 7, seccomp" or "no landlock, no seccomp"; for logs and people. `text` has 64 bytes. Returns text. */
-char *room_support_format(struct room_support support, char *text);
-
-/* Fills plan->ruleset, ->filter and ->no_new_privs for this function. `scratch` is its TMPDIR. plan->ruleset
- * stays the room's: it is kept for the next attempt of this function (0 = none). INVALID with words: a path of
- * `read` or `write` cannot be opened, or the kernel lacks what the configuration asks for. */
+/* Fills plan->ruleset, ->filter and ->no_new_privs for this function. `scratch` is its TMPDIR. plan->ruleset stays the
+ * room's: it is kept for the next attempt of this function (0 = none). INVALID with words: a path of `read` or `write` cannot
+ * be opened, or the kernel lacks what the configuration asks for. */
 enum outcome room_plan(const struct configuration *configuration, const struct function_settings *settings,
                        const struct function *function, const char *scratch, struct spawn_plan *plan,
                        struct error *error);

@@ -6,6 +6,7 @@
 #ifndef JOBGATE_RUNNER_H
 #define JOBGATE_RUNNER_H
 
+#include "account.h"
 #include "capture.h"
 #include "configuration.h"
 #include "function.h"
@@ -33,7 +34,8 @@ struct attempt {
     const struct function *function;
     const struct configuration *configuration;
     const struct function_settings *settings;
-    const char *folder; /* working directory and TMPDIR: exists, empty */
+    const struct account *account; /* who it runs as; NULL = as the worker */
+    const char *folder;            /* working directory and TMPDIR: exists, empty */
     struct signals *signals;
     /* Called every ATTEMPT_TELL_MS and once at the end, when the order no longer counts. Takes what it likes
      * from `log` (log_capture_clear) and `progress` (changed = false); the rest is offered again. */

@@ -17,12 +17,20 @@
 #define FOLDER         (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 #define LISTING_SIZE   512 /* enough for "." and "..": more means that something is there */
 #define FOLDER_MODE    0700
+#define OUTER_MODE     0711
 #define MOVE_TRIES_MAX 1000 /* names that a function may have taken on purpose */
 
+/* Where folders of attempts are made. */
+struct place {
+    char path[PATH_MAX]; /* of the folder itself */
+    int parent;          /* -1 = not opened */
+};
+
 struct scratch {
-    char path[PATH_MAX];
     char name[NAME_SIZE];
-    int parent; /* data_dir/tmp */
+    char outer_parent[PATH_MAX]; /* data_dir.scratch */
+    struct place own;            /* in data_dir/tmp */
+    struct place lent;           /* in data_dir.scratch, for functions of other users; opened when needed */
 };
 
 static void name_of(struct slot_identity identity, char name[NAME_SIZE])
@@ -40,11 +48,13 @@ static int open_folder(int parent, const char *name)
 {
     int folder = openat(parent, name, FOLDER);
     struct stat status;
-    if (folder >= 0 && fstat(folder, &status) == 0 && (status.st_mode & FOLDER_MODE) == FOLDER_MODE)
+    if (folder >= 0) {
+        /* Root is let in everywhere, and shall change nothing by a name that could have been moved: by the descriptor. */
+        if (fstat(folder, &status) == 0 && (status.st_mode & FOLDER_MODE) != FOLDER_MODE)
+            fchmod(folder, FOLDER_MODE);
         return folder;
-    if (folder >= 0)
-        close(folder);
-    else if (errno != EACCES)
+    }
+    if (errno != EACCES)
         return -1;
     if (fstatat(parent, name, &status, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(status.st_mode) ||
         fchmodat(parent, name, FOLDER_MODE, 0) < 0)
@@ -151,13 +161,9 @@ static enum outcome remove_tree(int parent, const char *name, struct error *erro
     return error_set_errno(error, IO, errno, "temporary folder %s cannot be removed", name);
 }
 
-static int open_parent(const char *data_dir, bool make, struct error *error)
+/* The folder that the folders are in; with `make`, made. -1: errno and words. */
+static int open_parent(const char *path, bool make, struct error *error)
 {
-    char path[PATH_MAX];
-    if ((size_t)snprintf(path, sizeof path, "%s/tmp", data_dir) >= sizeof path) {
-        error_set(error, INVALID, "data_dir %s: too long", data_dir);
-        return -1;
-    }
     if (make && mkdir(path, FOLDER_MODE) < 0 && errno != EEXIST) {
         error_set_errno(error, IO, errno, "%s", path);
         return -1;
@@ -168,41 +174,116 @@ static int open_parent(const char *data_dir, bool make, struct error *error)
     return parent;
 }
 
-enum outcome scratch_clean(struct scratch *scratch, struct error *error)
+/* data_dir/tmp, or data_dir.scratch. */
+static bool name_parent(const char *data_dir, bool outer, char path[PATH_MAX], struct error *error)
 {
-    int folder = openat(scratch->parent, scratch->name, FOLDER);
+    size_t length = strlen(data_dir);
+    while (outer && length > 1 && data_dir[length - 1] == '/')
+        length--;
+    if (snprintf(path, PATH_MAX, "%.*s%s", (int)length, data_dir, outer ? ".scratch" : "/tmp") < PATH_MAX)
+        return true;
+    error_set(error, INVALID, "data_dir %s: too long", data_dir);
+    return false;
+}
+
+/* Others pass through it and see nothing of it. Nobody but root may have a hand in it. */
+static enum outcome open_outer(struct scratch *scratch, struct error *error)
+{
+    struct stat status;
+    const char *path = scratch->outer_parent;
+    int parent = open_parent(path, true, error);
+    if (parent < 0)
+        return errno == ELOOP || errno == ENOTDIR
+                   ? error_set(error, INVALID, "%s is a symlink or no folder: remove it", path)
+                   : IO;
+    if (fstat(parent, &status) < 0 || status.st_uid != geteuid() ||
+        (status.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+        close(parent);
+        return error_set(error, INVALID, "%s belongs to somebody else, or others may write it: remove it",
+                         path);
+    }
+    if ((status.st_mode & 07777) != OUTER_MODE && fchmod(parent, OUTER_MODE) < 0) {
+        close(parent);
+        return error_set_errno(error, IO, errno, "%s", path);
+    }
+    scratch->lent.parent = parent;
+    return OK;
+}
+
+static enum outcome make_folder(const struct place *place, const char *name, uid_t uid, gid_t gid,
+                                struct error *error)
+{
+    if (mkdirat(place->parent, name, FOLDER_MODE) < 0)
+        return error_set_errno(error, IO, errno, "%s", place->path);
+    if (uid == geteuid())
+        return OK;
+    int folder = openat(place->parent, name, FOLDER);
+    int result = folder < 0 ? -1 : fchown(folder, uid, gid);
+    int reason = errno;
+    if (folder >= 0)
+        close(folder);
+    return result == 0 ? OK : error_set_errno(error, IO, reason, "%s", place->path);
+}
+
+static enum outcome clean(const struct place *place, const char *name, uid_t uid, gid_t gid,
+                          struct error *error)
+{
+    int folder = openat(place->parent, name, FOLDER);
     struct stat status;
     bool good = folder >= 0 && fstat(folder, &status) == 0 && (status.st_mode & 07777) == FOLDER_MODE &&
-                status.st_uid == geteuid() && empty_folder(folder);
+                status.st_uid == uid && empty_folder(folder);
     if (folder >= 0)
         close(folder);
     if (good)
         return OK;
-    enum outcome outcome = remove_tree(scratch->parent, scratch->name, error);
-    if (outcome != OK)
-        return outcome;
-    if (mkdirat(scratch->parent, scratch->name, FOLDER_MODE) < 0)
-        return error_set_errno(error, IO, errno, "%s", scratch->path);
-    return OK;
+    enum outcome outcome = remove_tree(place->parent, name, error);
+    return outcome == OK ? make_folder(place, name, uid, gid, error) : outcome;
+}
+
+enum outcome scratch_clean(struct scratch *scratch, struct error *error)
+{
+    return clean(&scratch->own, scratch->name, geteuid(), getegid(), error);
+}
+
+enum outcome scratch_lend(struct scratch *scratch, uid_t uid, gid_t gid, const char **path,
+                          struct error *error)
+{
+    enum outcome outcome = scratch->lent.parent < 0 ? open_outer(scratch, error) : OK;
+    if (outcome == OK)
+        outcome = clean(&scratch->lent, scratch->name, uid, gid, error);
+    *path = scratch->lent.path;
+    return outcome;
+}
+
+static enum outcome name_places(struct scratch *scratch, const char *data_dir, char inner[PATH_MAX],
+                                struct error *error)
+{
+    if (!name_parent(data_dir, false, inner, error) ||
+        !name_parent(data_dir, true, scratch->outer_parent, error))
+        return INVALID;
+    if (snprintf(scratch->own.path, PATH_MAX, "%s/%s", inner, scratch->name) < PATH_MAX &&
+        snprintf(scratch->lent.path, PATH_MAX, "%s/%s", scratch->outer_parent, scratch->name) < PATH_MAX)
+        return OK;
+    return error_set(error, INVALID, "data_dir %s: too long", data_dir);
 }
 
 enum outcome scratch_open(const char *data_dir, struct slot_identity identity, struct scratch **scratch,
                           struct error *error)
 {
+    char inner[PATH_MAX];
     struct scratch *made = calloc(1, sizeof *made);
     if (made == NULL)
         return error_set(error, NOMEM, "temporary folder: no memory");
     name_of(identity, made->name);
-    made->parent = open_parent(data_dir, true, error);
-    enum outcome outcome = made->parent < 0 ? IO : OK;
-    if (outcome == OK && (size_t)snprintf(made->path, sizeof made->path, "%s/tmp/%s", data_dir, made->name) >=
-                             sizeof made->path)
-        outcome = error_set(error, INVALID, "data_dir %s: too long", data_dir);
+    made->own.parent = made->lent.parent = -1;
+    enum outcome outcome = name_places(made, data_dir, inner, error);
+    if (outcome == OK && (made->own.parent = open_parent(inner, true, error)) < 0)
+        outcome = IO;
     if (outcome == OK)
         outcome = scratch_clean(made, error);
     if (outcome != OK) {
-        if (made->parent >= 0)
-            close(made->parent);
+        if (made->own.parent >= 0)
+            close(made->own.parent);
         free(made);
         return outcome;
     }
@@ -212,29 +293,50 @@ enum outcome scratch_open(const char *data_dir, struct slot_identity identity, s
 
 const char *scratch_path(const struct scratch *scratch)
 {
-    return scratch->path;
+    return scratch->own.path;
+}
+
+static void leave(struct place *place, const char *name)
+{
+    struct error error;
+    if (place->parent < 0)
+        return;
+    if (remove_tree(place->parent, name, &error) != OK)
+        log_event(LOG_LEVEL_WARNING, "scratch_left", "error", error.text, NULL);
+    close(place->parent);
 }
 
 void scratch_close(struct scratch *scratch)
 {
     if (scratch == NULL)
         return;
-    struct error error;
-    if (remove_tree(scratch->parent, scratch->name, &error) != OK)
-        log_event(LOG_LEVEL_WARNING, "scratch_left", "error", error.text, NULL);
-    close(scratch->parent);
+    leave(&scratch->own, scratch->name);
+    leave(&scratch->lent, scratch->name);
     free(scratch);
+}
+
+/* -1: there is no such place, or it cannot be opened. */
+static int open_known(const char *data_dir, bool outer)
+{
+    char path[PATH_MAX];
+    return name_parent(data_dir, outer, path, NULL) ? open_parent(path, false, NULL) : -1;
 }
 
 enum outcome scratch_remove(const char *data_dir, struct slot_identity identity, struct error *error)
 {
     char name[NAME_SIZE];
+    enum outcome outcome = OK;
     name_of(identity, name);
-    int parent = open_parent(data_dir, false, error);
-    if (parent < 0)
-        return errno == ENOENT ? OK : IO;
-    enum outcome outcome = remove_tree(parent, name, error);
-    close(parent);
+    for (int outer = 0; outer <= 1; outer++) {
+        int parent = open_known(data_dir, outer != 0);
+        if (parent < 0 && errno != ENOENT && outer == 0)
+            return error_set_errno(error, IO, errno, "temporary folders of %s", data_dir);
+        if (parent < 0)
+            continue;
+        enum outcome removed = remove_tree(parent, name, error);
+        outcome = removed != OK ? removed : outcome;
+        close(parent);
+    }
     return outcome;
 }
 
@@ -247,9 +349,8 @@ static bool parse_name(const char *name, struct slot_identity *identity)
     return strcmp(name, again) == 0;
 }
 
-void scratch_remove_dead(const char *data_dir, struct slots *slots)
+static void remove_dead(int parent, struct slots *slots)
 {
-    int parent = open_parent(data_dir, false, NULL);
     DIR *folder = parent < 0 ? NULL : fdopendir(parent);
     if (folder == NULL) {
         if (parent >= 0)
@@ -265,4 +366,10 @@ void scratch_remove_dead(const char *data_dir, struct slots *slots)
             log_event(LOG_LEVEL_WARNING, "scratch_left", "error", error.text, NULL);
     }
     closedir(folder);
+}
+
+void scratch_remove_dead(const char *data_dir, struct slots *slots)
+{
+    remove_dead(open_known(data_dir, false), slots);
+    remove_dead(open_known(data_dir, true), slots);
 }

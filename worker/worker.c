@@ -4,6 +4,7 @@
 #include "clock.h"
 #include "launch.h"
 #include "log.h"
+#include "room_support.h"
 #include "strays.h"
 
 #include <inttypes.h>
@@ -225,9 +226,13 @@ static void start_successor(struct worker *worker)
 
 static enum outcome begin(struct worker *worker, struct error *error)
 {
-    char slot[16];
+    char slot[16], room[64];
     snprintf(slot, sizeof slot, "%" PRIu32, worker->identity.slot);
-    log_event(LOG_LEVEL_INFO, "worker_started", "slot", slot, NULL);
+    log_event(LOG_LEVEL_INFO, "worker_started", "slot", slot, "room",
+              room_support_format(room_support(), room), NULL);
+    if (geteuid() == 0 && configuration_function(worker->configuration, "")->user[0] == '\0')
+        log_event(LOG_LEVEL_WARNING, "functions_run_as_root", "mend",
+                  "user = NAME in the configuration: functions then run as that user", NULL);
     worker->next_care_ms = 0;
     worker->next_look_ms = 0;
     return scratch_open(worker->configuration->data_dir, worker->identity, &worker->scratch, error);

@@ -140,6 +140,10 @@ def test_refusal_says_what_is_needed(guarded):
     assert answer.status == 403 and answer.json["scope"] == "list"
 
 
+def test_readiness_says_what_functions_are_kept_in_with(guarded):
+    assert "seccomp" in guarded.api.get("/readyz").json["room"]
+
+
 def test_key_for_some_functions_is_told_of_those_only(guarded):
     api, key, master = guarded.api, bearer(guarded.secrets["others"]), bearer(guarded.secrets["all"])
     mine = api.submit(headers=key, function="paused")

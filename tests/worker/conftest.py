@@ -3,6 +3,7 @@
 import ctypes
 import os
 import pathlib
+import pwd
 import shutil
 import signal
 import subprocess
@@ -43,6 +44,7 @@ LANDLOCK = landlock()
 
 class Installation:
     def __init__(self):
+        self.user = None  # who all of it runs as, when root runs the tests
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="jg-worker-"))
         self.functions = self.folder / "functions"
         self.functions.mkdir(mode=0o755)
@@ -74,6 +76,23 @@ class Installation:
             shutil.copy(BUILD / "worker" / name, self.programs / name)
         self.settings["worker_program"] = str(self.programs / "jobgate-supervisor")
 
+    def become(self, user):
+        """Everything runs as this user, and belongs to him."""
+        self.own_programs()
+        shutil.copy(BUILD / "tests" / "tools" / "jobgate-put", self.programs / "jobgate-put")
+        self.user = user
+        entry = pwd.getpwnam(user)
+        for found in (self.folder, *self.folder.rglob("*")):
+            os.chown(found, entry.pw_uid, entry.pw_gid)
+
+    def run(self, *command):
+        drop = {}
+        if self.user is not None:
+            entry = pwd.getpwnam(self.user)
+            drop = {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+        return subprocess.run(command, capture_output=True, timeout=60 * PATIENCE, stdin=subprocess.DEVNULL,
+                              cwd="/", **drop)
+
     def configure(self, **settings):
         """function__key=value goes to [function function]."""
         for name, value in settings.items():
@@ -88,6 +107,8 @@ class Installation:
         new = self.folder / "jobgate.conf.new"
         new.write_text("\n".join(lines) + "\n")
         new.chmod(0o600)
+        if self.user is not None:
+            os.chown(new, pwd.getpwnam(self.user).pw_uid, -1)
         new.rename(self.file)
         return self
 
@@ -96,8 +117,8 @@ class Installation:
         return self.folder / "jobgate.conf"
 
     def tool(self, *arguments):
-        done = subprocess.run([BUILD / "tests" / "tools" / "jobgate-put", self.file, *map(str, arguments)],
-                              capture_output=True, timeout=60 * PATIENCE, stdin=subprocess.DEVNULL)
+        tool = (BUILD / "tests" / "tools" if self.user is None else self.programs) / "jobgate-put"
+        done = self.run(tool, self.file, *map(str, arguments))
         assert done.returncode == 0, done.stderr.decode()
         return done.stdout
 
