@@ -98,6 +98,8 @@ static const char *argument_of(enum setting_kind kind)
         return "paths";
     case SETTING_FUNCTION:
         return "function";
+    case SETTING_USER:
+        return "user";
     case SETTING_NETWORKS:
         return "networks";
     case SETTING_TARGET:
