@@ -230,9 +230,14 @@ static bool keep_rate(struct exchange *exchange)
            refuse(exchange, &answer, "This caller sends requests faster than its rate allows.");
 }
 
+static int64_t quota_of(const struct exchange *exchange)
+{
+    return limit_of(exchange->caller.limits.quota, exchange->configuration->daily_quota);
+}
+
 bool guard_take_quota(struct exchange *exchange)
 {
-    int64_t quota = limit_of(exchange->caller.limits.quota, exchange->configuration->daily_quota);
+    int64_t quota = quota_of(exchange);
     char account[ACCESS_ACCOUNT_SIZE];
     struct throttle *throttle = quota > 0 ? table_of(exchange) : NULL;
     if (throttle == NULL)
@@ -241,6 +246,16 @@ bool guard_take_quota(struct exchange *exchange)
     struct throttle_answer answer = throttle_take_quota(throttle, account, quota, clock_wall_ms());
     return answer.allowed ||
            refuse(exchange, &answer, "This caller has used up its submissions of this day (UTC).");
+}
+
+void guard_return_quota(struct exchange *exchange)
+{
+    char account[ACCESS_ACCOUNT_SIZE];
+    struct throttle *throttle = quota_of(exchange) > 0 ? table_of(exchange) : NULL;
+    if (throttle == NULL)
+        return;
+    account_of(exchange, account);
+    throttle_return_quota(throttle, account, clock_wall_ms());
 }
 
 int64_t guard_active_jobs(const struct exchange *exchange)

@@ -27,6 +27,8 @@ bool guard_may_use(struct exchange *exchange, const char *function);
 bool guard_may_see_all(struct exchange *exchange);
 /* One submission against the caller's daily quota. False: 429 is there. */
 bool guard_take_quota(struct exchange *exchange);
+/* It made no job: refused, or an earlier one's answer once more. */
+void guard_return_quota(struct exchange *exchange);
 
 /* How many jobs of this caller may be under way at once; 0 = no limit. */
 int64_t guard_active_jobs(const struct exchange *exchange);

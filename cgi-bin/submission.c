@@ -204,7 +204,7 @@ static void make_fingerprint(const struct submission *submission, uint8_t finger
     sha256_update(&hash, strlen(submission->function) + 1, (const uint8_t *)submission->function);
     sha256_update(&hash, sizeof submission->delay_ms, (const uint8_t *)&submission->delay_ms);
     if (submission->callback_url != NULL)
-        sha256_update(&hash, strlen(submission->callback_url), (const uint8_t *)submission->callback_url);
+        sha256_update(&hash, strlen(submission->callback_url) + 1, (const uint8_t *)submission->callback_url);
     if (submission->retry_of != NULL)
         sha256_update(&hash, sizeof submission->retry_of->bytes, submission->retry_of->bytes);
     sha256_update(&hash, submission->event_size, submission->event);
@@ -255,6 +255,8 @@ bool submission_commit(struct exchange *exchange, const struct submission *submi
     if (outcome == OK)
         outcome = store_submit(exchange->store, &wish, exchange->deadline_ms, job, &replayed, &queue_full,
                                &exchange->ticket, &error);
+    if (outcome != OK || replayed)
+        guard_return_quota(exchange);
     if (outcome != OK) {
         exchange->ticket = (struct store_ticket){0};
         answer_refusal(exchange, outcome, queue_full, &error);

@@ -164,3 +164,13 @@ struct throttle_answer throttle_take_quota(struct throttle *throttle, const char
                                             .reset_ms = tomorrow_ms};
     }
 }
+
+void throttle_return_quota(struct throttle *throttle, const char *caller, int64_t now_wall_ms)
+{
+    uint64_t today = (uint64_t)(now_wall_ms / DAY_MS);
+    struct place *place = place_of(throttle, caller);
+    uint64_t word = atomic_load(&place->day);
+    while (word >> COUNT_BITS == today && (word & COUNT_MASK) > 0 &&
+           !atomic_compare_exchange_weak(&place->day, &word, word - 1))
+        continue;
+}

@@ -41,5 +41,7 @@ struct throttle_answer throttle_take(struct throttle *throttle, const char *call
 /* One submission against the day's quota; 0 = no limit. A refused one is not counted. */
 struct throttle_answer throttle_take_quota(struct throttle *throttle, const char *caller, int64_t quota,
                                            int64_t now_wall_ms);
+/* One that was taken made no job. Nothing happens when the day has passed meanwhile. */
+void throttle_return_quota(struct throttle *throttle, const char *caller, int64_t now_wall_ms);
 
 #endif

@@ -182,6 +182,20 @@ static void a_daily_quota_counts_submissions(void **state)
     assert_int_equal(fake_job_count(), 1);
 }
 
+static void a_daily_quota_counts_what_made_a_job(void **state)
+{
+    const char *key =
+        bearer(&(struct access_key){.name = "careful", .scopes = SCOPE_ALL, .limits = {.quota = 2}});
+    const char *once = "HTTP_IDEMPOTENCY_KEY=\"once\"";
+    assert_int_equal(status_of(ask("POST", "/job", "1", WITH(JSON, key, once))), 202);
+    assert_int_equal(status_of(ask("POST", "/job", "1", WITH(JSON, key, once))), 202);
+    assert_int_equal(status_of(ask("POST", "/job", "2", WITH(JSON, key, once))), 422);
+    assert_int_equal(fake_job_count(), 1);
+    assert_int_equal(status_of(ask("POST", "/job", "3", WITH(JSON, key))), 202);
+    assert_int_equal(status_of(ask("POST", "/job", "4", WITH(JSON, key))), 429);
+    assert_int_equal(fake_job_count(), 2);
+}
+
 static void a_page_of_another_site_changes_nothing(void **state)
 {
     fake_configuration()->anonymous = SCOPE_ALL;
@@ -230,5 +244,5 @@ TEST_MAIN(CASE(without_a_key_nothing_is_allowed), CASE(a_wrong_key_is_refused),
           CASE(erasing_takes_more_than_the_right_to_cancel), CASE(open_routes_do_not_look_at_keys),
           CASE(a_key_for_some_functions_retries_those_only), CASE(the_name_of_the_key_stands_in_the_job),
           CASE(a_caller_that_is_too_fast_is_told_when_to_come_again), CASE(a_daily_quota_counts_submissions),
-          CASE(a_page_of_another_site_changes_nothing), CASE(a_listed_origin_may_ask_and_read),
-          CASE(unusable_keys_let_nobody_in))
+          CASE(a_daily_quota_counts_what_made_a_job), CASE(a_page_of_another_site_changes_nothing),
+          CASE(a_listed_origin_may_ask_and_read), CASE(unusable_keys_let_nobody_in))

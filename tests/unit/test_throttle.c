@@ -91,6 +91,18 @@ static void the_quota_is_of_a_day(void **state)
     assert_true(throttle_take_quota(throttle, "a", 5, NOON + answer.retry_after_ms).allowed);
 }
 
+static void what_is_returned_to_the_quota_may_be_taken_again(void **state)
+{
+    throttle_return_quota(throttle, "a", NOON); /* nothing was taken: nothing to return */
+    assert_int_equal(throttle_take_quota(throttle, "a", 2, NOON).remaining, 1);
+    assert_int_equal(throttle_take_quota(throttle, "a", 2, NOON).remaining, 0);
+    throttle_return_quota(throttle, "a", NOON);
+    assert_true(throttle_take_quota(throttle, "a", 2, NOON).allowed);
+    assert_false(throttle_take_quota(throttle, "a", 2, NOON).allowed);
+    throttle_return_quota(throttle, "a", NOON + 24 * 3600 * 1000); /* of a day that has passed */
+    assert_false(throttle_take_quota(throttle, "a", 2, NOON).allowed);
+}
+
 static void many_callers_never_lock_anyone_out(void **state)
 {
     char caller[32];
@@ -145,5 +157,5 @@ static void threads_share_one_limit(void **state)
 TEST_MAIN(CASE(a_burst_passes_then_the_rate), CASE(one_caller_does_not_hold_up_another),
           CASE(retry_after_tells_the_truth), CASE(what_remains_is_counted_down), CASE(no_rate_is_no_limit),
           CASE(a_clock_set_back_does_not_lock_a_caller_out), CASE(the_quota_is_of_a_day),
-          CASE(many_callers_never_lock_anyone_out), CASE(processes_share_one_limit),
-          CASE(threads_share_one_limit))
+          CASE(what_is_returned_to_the_quota_may_be_taken_again), CASE(many_callers_never_lock_anyone_out),
+          CASE(processes_share_one_limit), CASE(threads_share_one_limit))
