@@ -5,6 +5,7 @@ include tests/unit/local.mk
 include tests/http_unit/local.mk
 include tests/contract/local.mk
 include tests/http/local.mk
+include tests/ctl/local.mk
 include tests/worker/local.mk
 include tests/crash/local.mk
 include tests/fuzz/local.mk
