@@ -227,11 +227,14 @@ static enum outcome check_owner(int descriptor, const char *file, struct error *
     struct stat status;
     if (fstat(descriptor, &status) != 0)
         return error_set_errno(error, IO, errno, "%s", file);
-    if (!S_ISREG(status.st_mode) || (status.st_mode & 077) != 0)
-        return error_set(error, INVALID, "%s: others can read or write it; mend with: chmod 600 %s", file,
-                         file);
+    if (!S_ISREG(status.st_mode))
+        return error_set(error, INVALID, "%s is no plain file: remove it", file);
+    if ((status.st_mode & 077) != 0)
+        return error_set(error, INVALID, "%s: others can read or write it (mode %04o): chmod 600 %s", file,
+                         (unsigned)status.st_mode & 07777, file);
     if (status.st_uid != geteuid() && status.st_uid != 0)
-        return error_set(error, INVALID, "%s: belongs to another user; mend with chown", file);
+        return error_set(error, INVALID, "%s belongs to user %u, and this program runs as user %u: chown it",
+                         file, (unsigned)status.st_uid, (unsigned)geteuid());
     return OK;
 }
 
@@ -241,6 +244,8 @@ static enum outcome read_file(const char *file, struct buffer *text, struct erro
     int descriptor = open(file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
     if (descriptor < 0 && errno == ENOENT)
         return OK;
+    if (descriptor < 0 && errno == ELOOP)
+        return error_set(error, INVALID, "%s is a symlink: put the file itself there", file);
     if (descriptor < 0)
         return error_set_errno(error, IO, errno, "%s", file);
     enum outcome outcome = check_owner(descriptor, file, error);

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -30,8 +31,10 @@ static enum outcome check_file_system(int descriptor, const char *path, struct e
     for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++)
         if ((unsigned int)system.f_type == refused[i].type)
             return error_set(error, INVALID,
-                             "data folder %s is on %s: the store needs a file system of this machine", path,
-                             refused[i].name);
+                             "data folder %s is on %s, whose locks and mappings are not shared as the store "
+                             "needs it: choose a folder "
+                             "on a disk of this machine as data_dir",
+                             path, refused[i].name);
     return OK;
 }
 
@@ -41,9 +44,11 @@ static enum outcome check_rights(int descriptor, const char *path, struct error 
     if (fstat(descriptor, &status) != 0)
         return error_set_errno(error, IO, errno, "data folder %s", path);
     if (status.st_uid != geteuid())
-        return error_set(error, INVALID,
-                         "data folder %s belongs to user %u, and this program runs as user %u", path,
-                         (unsigned)status.st_uid, (unsigned)geteuid());
+        return error_set(
+            error, INVALID,
+            "data folder %s belongs to user %u, and this program runs as user %u: chown it, or start "
+            "the programs as its owner",
+            path, (unsigned)status.st_uid, (unsigned)geteuid());
     if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0)
         return error_set(error, INVALID,
                          "data folder %s is open to group or others (mode %04o): chmod 700 it", path,
@@ -79,7 +84,9 @@ enum outcome folder_open(const char *path, int *descriptor, struct error *error)
         *descriptor = open(path, flags);
     }
     if (*descriptor < 0 && (errno == ENOTDIR || errno == ELOOP))
-        return error_set(error, INVALID, "data folder %s is a symlink or no folder", path);
+        return error_set(error, INVALID,
+                         "data folder %s is a symlink or no folder: data_dir has to name the folder itself",
+                         path);
     if (*descriptor < 0)
         return error_set_errno(error, IO, errno, "data folder %s", path);
     enum outcome outcome = check_rights(*descriptor, path, error);
@@ -92,13 +99,30 @@ enum outcome folder_open(const char *path, int *descriptor, struct error *error)
     return outcome;
 }
 
-static enum outcome check_file(int descriptor, const char *name, off_t size, struct error *error)
+/* The whole path of a file, for words. */
+static const char *name_file(int folder, const char *name, char path[PATH_MAX])
+{
+    char link[40];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", folder);
+    ssize_t length = readlink(link, path, PATH_MAX - 1);
+    if (length < 0 || (size_t)length + strlen(name) + 2 > PATH_MAX)
+        return name;
+    path[length] = '/';
+    strcpy(path + length + 1, name);
+    return path;
+}
+
+static enum outcome check_file(int folder, int descriptor, const char *name, off_t size, struct error *error)
 {
     struct stat status;
+    char path[PATH_MAX];
     if (fstat(descriptor, &status) != 0)
         return error_set_errno(error, IO, errno, "%s", name);
-    if (!S_ISREG(status.st_mode) || status.st_uid != geteuid())
-        return error_set(error, INVALID, "%s is not a plain file of this user", name);
+    if (!S_ISREG(status.st_mode))
+        return error_set(error, INVALID, "%s is no plain file: remove it", name_file(folder, name, path));
+    if (status.st_uid != geteuid())
+        return error_set(error, INVALID, "%s belongs to user %u, and this program runs as user %u: chown it",
+                         name_file(folder, name, path), (unsigned)status.st_uid, (unsigned)geteuid());
     if (status.st_size >= size)
         return OK;
     int result = posix_fallocate(descriptor, 0, size);
@@ -111,14 +135,15 @@ static enum outcome check_file(int descriptor, const char *name, off_t size, str
 
 enum outcome folder_file(int folder, const char *name, off_t size, int *descriptor, struct error *error)
 {
+    char path[PATH_MAX];
     *descriptor = openat(folder, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600);
     if (*descriptor < 0 && errno == ELOOP)
-        return error_set(error, INVALID, "%s is a symlink", name);
+        return error_set(error, INVALID, "%s is a symlink: remove it", name_file(folder, name, path));
     if (*descriptor < 0 && (errno == ENOSPC || errno == EDQUOT))
         return error_set_errno(error, FULL, errno, "%s", name);
     if (*descriptor < 0)
         return error_set_errno(error, IO, errno, "%s", name);
-    enum outcome outcome = check_file(*descriptor, name, size, error);
+    enum outcome outcome = check_file(folder, *descriptor, name, size, error);
     if (outcome != OK) {
         close(*descriptor);
         *descriptor = -1;

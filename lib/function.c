@@ -33,8 +33,8 @@ static enum outcome check_writers(const struct folder *folder, const char *name,
                          folder->path, name, (unsigned)status->st_mode & 07777);
     if (status->st_uid != 0 && status->st_uid != folder->owner)
         return error_set(error, INVALID,
-                         "%s/%s belongs to user %u, neither to root nor to the folder's owner", folder->path,
-                         name, (unsigned)status->st_uid);
+                         "%s/%s belongs to user %u, neither to root nor to the folder's owner: chown it",
+                         folder->path, name, (unsigned)status->st_uid);
     return OK;
 }
 

@@ -45,7 +45,7 @@ bool ini_file_same(const struct ini_file_version *a, const struct ini_file_versi
 static enum outcome check_file(const char *file, const struct stat *status, struct error *error)
 {
     if (!S_ISREG(status->st_mode))
-        return error_set(error, INVALID, "%s: is no regular file", file);
+        return error_set(error, INVALID, "%s: is no regular file: remove it", file);
     if (status->st_uid != 0 && status->st_uid != geteuid())
         return error_set(error, INVALID,
                          "%s: belongs to user %u, neither to root nor to user %u who reads it: chown it",

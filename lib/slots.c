@@ -34,13 +34,17 @@ struct slots {
 static enum outcome open_file(const char *path, int *descriptor, struct error *error)
 {
     *descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0600);
+    if (*descriptor < 0 && errno == ELOOP)
+        return error_set(error, INVALID, "%s is a symlink: remove it", path);
     if (*descriptor < 0)
         return error_set_errno(error, IO, errno, "%s", path);
     struct stat status;
     if (fstat(*descriptor, &status) < 0)
         return error_set_errno(error, IO, errno, "%s", path);
     if (!S_ISREG(status.st_mode) || status.st_uid != geteuid())
-        return error_set(error, INVALID, "%s: not a file of user %u", path, (unsigned)geteuid());
+        return error_set(error, INVALID,
+                         "%s is no plain file of user %u: chown it, or remove it while nothing runs", path,
+                         (unsigned)geteuid());
     return OK;
 }
 

@@ -57,7 +57,8 @@ static int usage(FILE *stream, int status)
 static int fail(int status, const struct error *error)
 {
     fprintf(stderr, "jobgate-worker: %s\n", error->text);
-    log_event(LOG_LEVEL_ERROR, "worker_failed", "reason", error->text, NULL);
+    if (status != EX_CONFIG) /* which says where the log is */
+        log_event(LOG_LEVEL_ERROR, "worker_failed", "reason", error->text, NULL);
     return status;
 }
 

@@ -74,7 +74,9 @@ static enum outcome store_secret(const char *path, struct error *error)
 
 static enum outcome read_secret(const char *path, char *text, size_t size, struct error *error)
 {
-    int file = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    int file = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    if (file < 0 && errno == ELOOP)
+        return error_set(error, INVALID, "%s is a symlink: remove it", path);
     if (file < 0)
         return error_set_errno(error, errno == ENOENT ? NOTFOUND : IO, errno, "%s", path);
     ssize_t length = read(file, text, size - 1);

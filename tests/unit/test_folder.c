@@ -8,7 +8,21 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
+
+/* What statfs(2) is to say of every file system; 0 = the truth. The library's call comes here. */
+static long simulated;
+
+int fstatfs(int descriptor, struct statfs *system)
+{
+    if (syscall(SYS_fstatfs, descriptor, system) != 0)
+        return -1;
+    if (simulated != 0)
+        system->f_type = simulated;
+    return 0;
+}
 
 static char *base;
 static char path[600];
@@ -22,6 +36,7 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
+    simulated = 0;
     test_folder_remove(base);
     return 0;
 }
@@ -86,6 +101,19 @@ static void hazard_34_folder_of_another_owner_is_refused(void **state)
     refused_with("belongs to user 12345");
 }
 
+static void hazard_34_network_file_system_is_refused(void **state)
+{
+    static const struct {
+        long type;
+        const char *name;
+    } systems[] = {{0x6969, "NFS"}, {0xFF534D42, "CIFS"}, {0x65735546, "FUSE"}, {0x01021997, "9P"}};
+    for (size_t i = 0; i < sizeof systems / sizeof *systems; i++) {
+        simulated = systems[i].type;
+        refused_with(systems[i].name);
+        refused_with("as data_dir");
+    }
+}
+
 static void file_has_its_size_allocated(void **state)
 {
     int folder, file;
@@ -114,4 +142,5 @@ static void hazard_34_symlink_in_the_place_of_a_file_is_refused(void **state)
 TEST_MAIN(CASE(missing_folder_is_made_for_its_owner_alone), CASE(missing_parent_is_an_error),
           CASE(hazard_34_folder_open_to_others_is_refused), CASE(hazard_34_symlink_is_refused),
           CASE(hazard_34_file_is_refused), CASE(hazard_34_folder_of_another_owner_is_refused),
-          CASE(file_has_its_size_allocated), CASE(hazard_34_symlink_in_the_place_of_a_file_is_refused))
+          CASE(hazard_34_network_file_system_is_refused), CASE(file_has_its_size_allocated),
+          CASE(hazard_34_symlink_in_the_place_of_a_file_is_refused))
