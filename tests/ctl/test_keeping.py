@@ -2,14 +2,17 @@
 
 import concurrent.futures
 import json
+import os
 import pathlib
+import pwd
 import random
 import signal
+import subprocess
 import threading
 
 import pytest
 
-from conftest import worker
+from conftest import CTL, PATIENCE, worker
 
 
 class Load:
@@ -93,6 +96,35 @@ def test_what_is_restored_goes_on(site, another):
     assert another.ctl("show", "--result", ended).bytes == site.ctl("show", "--result", ended).bytes
     assert [key["name"] for key in another.ctl("key", "list", "--json").json] == [secret_name]
     assert next(entry for entry in another.ctl("functions", "--json").json if entry["name"] == "noop")["paused"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_root_restores_for_the_user_that_the_backup_belongs_to(site, another):
+    user = pwd.getpwnam("nobody")
+    for installation in (site, another):
+        installation.folder.chmod(0o755)
+        installation.file.chmod(0o644)
+        (installation.folder / "log").touch()
+        os.chown(installation.folder / "log", user.pw_uid, user.pw_gid)
+    os.chown(site.data, user.pw_uid, user.pw_gid)
+    job = site.submit("noop")
+    site.ctl("wait", job)
+    site.ctl("backup", site.folder / "backup")
+    another.data.rmdir()
+    another.ctl("restore", site.folder / "backup")
+    assert another.ids() == [job]
+    assert {path.stat().st_uid for path in [another.data, *another.data.rglob("*")]} == {user.pw_uid}
+    taken = site.folder / "taken"
+    taken.mkdir()
+    assert "has to belong to nobody" in site.ctl("backup", taken, status=77).err
+
+
+def test_bars_are_for_terminals_alone(site):
+    site.put("echo", count=300, start=False)
+    assert site.ctl("backup", site.folder / "quiet").err == ""
+    shown = subprocess.run(["script", "-qec", f"{CTL} --config {site.file} backup {site.folder}/shown", "/dev/null"],
+                           capture_output=True, stdin=subprocess.DEVNULL, timeout=30 * PATIENCE).stdout
+    assert b"copying  [" in shown and b"#" in shown
 
 
 def test_a_folder_that_is_in_use_is_not_written_to(site, another):
