@@ -56,7 +56,15 @@ def table(results):
 
 
 def machine(folder):
-    return f"{os.cpu_count()} cores, {platform.system()} {platform.release()}, {file_system(folder)}"
+    return (f"{os.cpu_count()} cores, {platform.system()} {platform.release()}, {file_system(folder)}, "
+            f"load {os.getloadavg()[0]:.1f} at the start")
+
+
+def warn_of_company():
+    """Rows 4 and 5 wait for other processes again and again, and so for whatever else the machine does."""
+    if os.getloadavg()[0] > 0.5 * os.cpu_count():
+        print("bench: the machine is busy with something else: the ratios, rows 4 and 5 above all, will be worse than they are",
+              file=sys.stderr)
 
 
 def measure(bench, measures, chosen):
@@ -97,6 +105,7 @@ def main():
     os.environ["PATH"] += ":/usr/sbin"
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(1))  # by way of `finally`: nothing is left behind
+    warn_of_company()
     parent = disk_folder(options.dir)
     about = f"{options.rounds} rounds of {options.seconds} s, medians; {machine(parent)}"
     if options.large:
