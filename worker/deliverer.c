@@ -233,7 +233,8 @@ static void *deliver_all(void *context)
     return NULL;
 }
 
-/* Until nothing is due, or nothing can be done about it now. A thread that cannot be started is missed by nobody: the others do its work. */
+/* Until nothing is due, or nothing can be done about it now. A thread that cannot be started is missed by nobody: the
+ * others do its work. */
 static void run_threads(struct deliverer *deliverer)
 {
     pthread_t threads[THREADS];
