@@ -65,6 +65,7 @@ class Installation:
 
     def __init__(self, build, parent, settings=""):
         self.build = os.path.abspath(build)
+        self.supervisor = self.program("jobgate-supervisor")  # before anything is made that would have to go again
         self.folder = tempfile.mkdtemp(prefix="jobgate-bench-", dir=parent)
         self.port = free_port()
         self.settings = settings
@@ -99,7 +100,7 @@ class Installation:
         """Writes the configuration: defaults, but for where things are. The queue may grow, and old jobs stay."""
         text = (f"data_dir = {self.path('data')}\n"
                 f"functions_dir = {self.path('functions')}\n"
-                f"worker_program = {self.program('jobgate-supervisor')}\n"
+                f"worker_program = {self.supervisor}\n"
                 f"log_file = {self.path('jobgate.log')}\n"
                 f"anonymous = all\n"
                 f"queue_max = 0\n{self.settings}\n"
