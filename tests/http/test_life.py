@@ -141,6 +141,7 @@ def test_paused_function_says_so_and_runs_when_the_configuration_is_edited(start
 @pytest.mark.only("lighttpd", "nginx")
 def test_broken_edit_of_the_configuration_changes_nothing(start):
     site = start(**{"function.paused.concurrency": "0"})
+    site.api.run({})  # both programs have started with the right one
     site.edit("paused", "concurency", "1")
     time.sleep(1.2)  # the file is looked at once a second at most
     assert site.api.run({})["status"] == "SUCCEEDED"

@@ -80,7 +80,7 @@ def test_large_events_from_many_clients_are_kept_in_bounded_memory(start):
     assert {answer.status for answer in answers} == {202}
     assert site.api.get(f"/job/{answers[-1].json['jobId']}/event").body == event
     # 4 threads accept and at most 32 requests are under way: each holds its event once.
-    assert peak_mib(site, "jobgate-submit") < 128
+    assert peak_mib(site, "jobgate-submit") < 128 * PATIENCE  # a sanitizer keeps what was freed
 
 
 @pytest.mark.only("lighttpd")
@@ -92,7 +92,7 @@ def test_large_results_to_many_clients_are_read_in_bounded_memory(start):
     assert {answer.status for answer in answers} == {200}
     assert {len(answer.body) for answer in answers} == {6 * MEBIBYTE - 10}
     assert site.api.get(f"/job/{job_id}").seconds < 1.0 * PATIENCE
-    assert peak_mib(site, "jobgate-status") < 256
+    assert peak_mib(site, "jobgate-status") < 256 * PATIENCE
 
 
 @pytest.mark.only("lighttpd")
