@@ -265,7 +265,7 @@ static int prepare_restore(struct control *control)
         return status;
     if (!owner_of_new(&owner))
         return control_refuse(EX_NOUSER, "whom shall %s belong to? There is no such user: --user", data_dir);
-    if (mkdir(data_dir, 0700) != 0 || chown(data_dir, owner, (gid_t)-1) != 0)
+    if (mkdir(data_dir, 0700) != 0 || lchown(data_dir, owner, (gid_t)-1) != 0)
         return control_refuse(EX_CANTCREAT, "%s: %s", data_dir, strerror(errno));
     return 0;
 }

@@ -3,6 +3,7 @@
 #include "command.h"
 
 #include "clock.h"
+#include "function.h"
 #include "output.h"
 #include "paused.h"
 
@@ -15,6 +16,10 @@
 static enum outcome change(struct control *control, const char *name, bool paused, struct error *error)
 {
     bool changed;
+    struct function function;
+    /* A slip of the pen pauses nothing, and would be believed. One that was taken away can still be resumed. */
+    if (paused && function_find(control->configuration, name, &function, error) == NOTFOUND)
+        return NOTFOUND;
     return paused_change(control->configuration->data_dir, name, paused, &changed, error);
 }
 

@@ -257,9 +257,14 @@ def test_a_function_that_the_configuration_pauses_is_not_resumed(site):
 
 
 def test_pause_leaves_others_alone(site):
-    site.ctl("pause", "noop", "nosuch")
+    site.ctl("pause", "noop")
     site.ctl("submit", "echo", "--wait")
-    assert "no function has such a name" in site.ctl("pause", "a/b", status=65).err
+
+
+def test_only_what_is_installed_is_paused(site):
+    assert "no function" in site.ctl("pause", "nosuch", status=66).err
+    assert "no function has such a name" in site.ctl("pause", "a/b", status=66).err
+    assert "no function has such a name" in site.ctl("resume", "a/b", status=65).err
 
 
 # ---- keys ----
