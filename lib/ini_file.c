@@ -11,9 +11,11 @@
 /* Debian's inih takes its limits at run time; elsewhere a line is what it was built for (its own default:
  * 200). */
 #if HAVE_DECL_INI_MAX_LINE
-#define LINE_SIZE 4096
+#define LINE_SIZE    4096
+#define LINE_LONGEST 2000 /* printed again, with every quote doubled, it still fits */
 #else
-#define LINE_SIZE INI_MAX_LINE
+#define LINE_SIZE    INI_MAX_LINE
+#define LINE_LONGEST (INI_MAX_LINE - 3)
 #endif
 
 /* ---- reading ---- */
@@ -199,7 +201,7 @@ static bool has_control_character(const char *start, const char *end)
     return false;
 }
 
-static void take_line(struct lines *lines, const char *start, const char *end, char *text, int size)
+static void take_line(struct lines *lines, const char *start, const char *end, char *text)
 {
     if (end > start && end[-1] == '\r')
         end--;
@@ -209,7 +211,7 @@ static void take_line(struct lines *lines, const char *start, const char *end, c
         return;
     if (has_control_character(start, end))
         refuse(lines, "control character");
-    else if (end - start > size - 3)
+    else if (end - start > LINE_LONGEST)
         refuse(lines, "the line is too long");
     else if (*start == '[')
         take_section(lines, start, end);
@@ -229,7 +231,7 @@ static char *next_line(char *text, int size, void *stream)
     lines->line++;
     text[0] = '\n';
     text[1] = '\0';
-    take_line(lines, start, newline != NULL ? newline : lines->end, text, size);
+    take_line(lines, start, newline != NULL ? newline : lines->end, text);
     return lines->outcome == OK ? text : NULL;
 }
 
