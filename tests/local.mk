@@ -7,6 +7,7 @@ include tests/contract/local.mk
 include tests/http/local.mk
 include tests/ctl/local.mk
 include tests/worker/local.mk
+include tests/browser/local.mk
 include tests/crash/local.mk
 include tests/fuzz/local.mk
 include tests/bench/local.mk

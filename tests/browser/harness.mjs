@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { appendFileSync, chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -130,11 +131,14 @@ export class Site {
 
 // ---- Chromium ----
 
-export function launchBrowser(options = {}) {
-  const executablePath = process.env.CHROMIUM ?? CHROMIUM.find(existsSync);
-  assert.ok(executablePath, "Chromium is needed: apt-get install chromium");
-  const { args = [], ...others } = options;
-  return chromium.launch({ executablePath, args: [...FLAGS, ...args], timeout: 60000 * PATIENCE, ...others });
+function browserPath() {
+  const path = process.env.CHROMIUM ?? CHROMIUM.find(existsSync);
+  assert.ok(path, "Chromium is needed: apt-get install chromium");
+  return path;
+}
+
+export function launchBrowser() {
+  return chromium.launch({ executablePath: browserPath(), args: FLAGS, timeout: 60000 * PATIENCE });
 }
 
 // A page of its own context. Every error in it that the test does not name in `expected` (patterns) makes the test fail.
@@ -164,4 +168,54 @@ export async function screenshot(page, name, options = {}) {
   const folder = join(OUTPUT, "screenshots");
   mkdirSync(folder, { recursive: true });
   await page.screenshot({ path: join(folder, `${name}.png`), ...options });
+}
+
+// A Chromium that is left as it is: Playwright's own pages never know that they are hidden, these do.
+export class OwnChromium {
+  static async start() {
+    const own = new OwnChromium();
+    own.folder = mkdtempSync(join(tmpdir(), "jg-chromium-"));
+    own.process = spawn(browserPath(), ["--headless", ...FLAGS, "--remote-debugging-port=0", `--user-data-dir=${own.folder}`, "about:blank"], { stdio: ["ignore", "ignore", "pipe"] });
+    process.on("exit", () => own.process.exitCode ?? own.process.kill());
+    let said = "";
+    own.process.stderr.on("data", (data) => { said += data; });
+    const address = await eventually(() => /DevTools listening on (ws:\S+)/.exec(said)?.[1], "Chromium tells its address", 60000 * PATIENCE);
+    own.browser = await chromium.connectOverCDP(address, { noDefaults: true });
+    [own.context] = own.browser.contexts();
+    own.session = await own.browser.newBrowserCDPSession();
+    return own;
+  }
+
+  async page(t, site, path = "") {
+    const page = await this.context.newPage();
+    page.setDefaultTimeout(LIMIT);
+    const troubles = [];
+    page.on("pageerror", (error) => troubles.push(error.message));
+    t.after(async () => {
+      await page.close();
+      assert.deepEqual(troubles, [], "the page complains");
+    });
+    await page.goto(site.base + path);
+    return page;
+  }
+
+  // Another tab in front of all.
+  async cover() {
+    const page = await this.context.newPage();
+    await page.bringToFront();
+    return page;
+  }
+
+  // Processor time of all pages' processes so far.
+  async rendererSeconds() {
+    const { processInfo } = await this.session.send("SystemInfo.getProcessInfo");
+    return processInfo.filter(({ type }) => type === "renderer").reduce((sum, { cpuTime }) => sum + cpuTime, 0);
+  }
+
+  async stop() {
+    await this.browser.close();
+    this.process.kill();
+    await eventually(() => this.process.exitCode !== null || this.process.signalCode !== null, "Chromium has ended");
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
+  }
 }

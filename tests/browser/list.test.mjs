@@ -1,6 +1,7 @@
 // The list: filters, search, endless by cursor, keyboard, live, charts; first without any job.
 
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { after, before, test } from "node:test";
 import { eventually, launchBrowser, openPage, screenshot, Site } from "./harness.mjs";
 
@@ -24,8 +25,8 @@ test("an empty list says so with a command that works", async (t) => {
   await screenshot(page, "empty-light");
   const command = await page.locator(".message pre").textContent();
   assert.equal(command, `curl '${site.base}job' -H 'Content-Type: application/json' -d '{}'`);
-  // What the command does, done here; the page shows it without a reload.
-  await site.submit("job_handler", {});
+  execFileSync("sh", ["-c", command], { stdio: "ignore" });
+  // The page shows it without a reload.
   await rows(page).first().waitFor();
 });
 
@@ -219,6 +220,16 @@ test("a job whose time is over is Gone, with words of its own", async (t) => {
   await page.getByRole("heading", { name: "Gone" }).waitFor();
   await page.getByRole("link", { name: "All jobs" }).click();
   await rows(page).first().waitFor();
+});
+
+test("the page names all of its modules at its head, so that they come at once", async (t) => {
+  const page = await openPage(t, browser, site);
+  await rows(page).first().waitFor();
+  const { told, loaded } = await page.evaluate(() => ({
+    told: [...document.querySelectorAll("script[src], link[rel=modulepreload]")].map((node) => node.src ?? node.href),
+    loaded: performance.getEntriesByType("resource").map(({ name }) => name).filter((name) => name.endsWith(".js")),
+  }));
+  assert.deepEqual([...new Set(loaded)].sort(), told.sort());
 });
 
 test("the policy of the page forbids what is not its own", async (t) => {

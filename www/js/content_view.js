@@ -85,5 +85,9 @@ export function contentView(title, id, name) {
       else say(error.status === 410 ? "The content was erased." : error.message, error.status !== 410);
     }
   }
-  return { node, load, say, hide: () => { node.hidden = true; } };
+  function hide() {
+    say("");
+    node.hidden = true;
+  }
+  return { node, load, say, hide };
 }

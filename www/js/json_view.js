@@ -1,6 +1,6 @@
 // json_view.js - a JSON value as a tree that folds. Deep and long parts start closed and are built when opened.
 
-import { element } from "./dom.js";
+import { element, setText } from "./dom.js";
 import { bytes } from "./format.js";
 
 const OPEN_DEPTH = 2;
@@ -31,6 +31,20 @@ function fillFrom(parent, entries, start, depth) {
   parent.append(more);
 }
 
+// What is inside of a closed part, in a few words.
+function preview(value) {
+  const words = [];
+  let length = 0;
+  for (const [key, item] of Array.isArray(value) ? value.slice(0, 20).map((one) => ["", one]) : Object.entries(value).slice(0, 20)) {
+    const text = item === null || typeof item !== "object" ? JSON.stringify(item) : Array.isArray(item) ? "[…]" : "{…}";
+    const word = `${key ? `${key}: ` : ""}${text.length > 24 ? `${text.slice(0, 20)}…` : text}`;
+    length += word.length + 2;
+    if (length > 72) return `${words.join(", ")}, …`.replace(/^, /, "");
+    words.push(word);
+  }
+  return words.join(", ");
+}
+
 function node(key, value, depth) {
   const label = key === null ? "" : [element("span", { class: "key" }, key), ": "];
   if (value === null || typeof value !== "object") return leaf(label, value);
@@ -38,9 +52,11 @@ function node(key, value, depth) {
   const brackets = Array.isArray(value) ? "[]" : "{}";
   if (entries.length === 0) return element("div", { class: "leaf" }, label, element("span", { class: "plain" }, brackets));
   const shape = `${brackets[0]} ${entries.length} ${brackets[1]}`;
-  const details = element("details", {}, element("summary", {}, label, element("span", { class: "note" }, shape)));
+  const words = element("span", { class: "preview note" });
+  const details = element("details", {}, element("summary", {}, label, element("span", { class: "note" }, shape), words));
   let built = false;
   const build = () => {
+    setText(words, details.open ? "" : preview(value));
     if (built || !details.open) return;
     built = true;
     fillFrom(details, entries, 0, depth + 1);

@@ -34,7 +34,7 @@ function keyForm(again) {
 export function errorMessage(error, again) {
   const [title, text] = wordsFor(error);
   const asksForKey = error.status === 401 || error.status === 403;
-  const detail = WORDS[error.status] ? error.problem?.detail : error.message;
+  const detail = [404, 410].includes(error.status) ? null : WORDS[error.status] ? error.problem?.detail : error.message;
   return element("section", { class: "message" },
     element("div", { role: "alert" }, element("h1", {}, title), element("p", {}, text),
       detail && !asksForKey ? element("p", { class: "note" }, detail) : null),
