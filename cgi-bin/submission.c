@@ -13,6 +13,9 @@
 #include <string.h>
 #include <strings.h>
 
+#define ANSWER_HEADERS                                                                                       \
+    (REQUEST_TARGET_MAX + 2048) /* Location has the base in it; cors_origins adds its own */
+#define ANSWER_BODY  256
 #define DELAY_MAX_MS (INT64_C(365) * 24 * 3600 * 1000)
 
 static bool charset_is_utf8(const char *type)
@@ -234,6 +237,16 @@ static void log_accepted(const struct exchange *exchange, const struct submissio
               job->function, "bytes", size, "caller", job->caller[0] != '\0' ? job->caller : NULL, NULL);
 }
 
+/* Once the job is there, want of memory must not make an error of its answer: what a 202 takes is laid by. */
+static enum outcome make_room(struct exchange *exchange, struct error *error)
+{
+    struct response *response = &exchange->response;
+    return buffer_reserve(&response->headers, ANSWER_HEADERS) != NULL &&
+                   buffer_reserve(&response->body, ANSWER_BODY) != NULL
+               ? OK
+               : error_set(error, NOMEM, "no memory for the answer");
+}
+
 bool submission_commit(struct exchange *exchange, const struct submission *submission, struct job *job)
 {
     struct error error = {0};
@@ -249,7 +262,9 @@ bool submission_commit(struct exchange *exchange, const struct submission *submi
     if (!guard_take_quota(exchange))
         return false;
     describe_job(exchange, submission, &wish.job);
-    enum outcome outcome = job_id_make(&wish.job.id, &error);
+    enum outcome outcome = make_room(exchange, &error);
+    if (outcome == OK)
+        outcome = job_id_make(&wish.job.id, &error);
     if (wish.idempotency_key != NULL)
         make_fingerprint(submission, wish.fingerprint);
     if (outcome == OK)
@@ -305,5 +320,7 @@ void submission_answer(struct exchange *exchange, const struct submission *submi
     else
         submission_name_job(exchange, job);
     response_header(response, "Retry-After", "1");
-    response_json(response, status, job_document_accepted(job));
+    response_header(response, "Content-Type", "application/json");
+    response->status = status;
+    job_document_print_accepted(job, &response->body);
 }

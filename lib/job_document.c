@@ -1,6 +1,8 @@
 #include "config.h"
 #include "job_document.h"
 
+#include "clock.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -44,6 +46,14 @@ struct json_object *job_document_accepted(const struct job *job)
     struct json_object *document = json_object_new_object();
     add_head(document, job, JOB_QUEUED);
     return document;
+}
+
+void job_document_print_accepted(const struct job *job, struct buffer *text)
+{
+    char id[JOB_ID_TEXT_SIZE], created[CLOCK_TEXT_SIZE];
+    buffer_printf(text, "{\"jobId\":\"%s\",\"status\":\"%s\",\"createdAt\":\"%s\"}",
+                  job_id_format(&job->id, id), job_status_name(JOB_QUEUED),
+                  clock_format(job->created_ms, created));
 }
 
 static struct json_object *error_object(const char *type, const char *message)

@@ -32,6 +32,8 @@ struct json_object *job_document(const struct job *job, const struct job_documen
 
 /* What the 202 says of a job that has just been accepted: jobId, "QUEUED", createdAt. */
 struct json_object *job_document_accepted(const struct job *job);
+/* The same as text, appended; takes no memory but the buffer's. */
+void job_document_print_accepted(const struct job *job, struct buffer *text);
 
 /* Whether a media type is JSON ("application/json", "application/problem+json; charset=utf-8"). */
 bool job_type_is_json(const char *type);

@@ -23,6 +23,7 @@ static const struct route routes[] = {
 static const struct router router = {"test", routes, sizeof routes / sizeof *routes};
 
 bool ask_may_wait, ask_should_stop, ask_without_sync;
+void (*ask_in_hand)(bool in_hand);
 static struct application application;
 static struct exchange exchange;
 static struct answer answer;
@@ -98,9 +99,13 @@ const struct answer *ask(const char *method, const char *uri, const char *body, 
     environment[count] = NULL;
     exchange.source = (struct body_source){read_pending, &pending, true};
     exchange.host = &host;
+    if (ask_in_hand != NULL)
+        ask_in_hand(true);
     application_answer(&application, &exchange, environment);
     if (!ask_without_sync)
         exchange_sync(&exchange);
+    if (ask_in_hand != NULL)
+        ask_in_hand(false);
     keep_answer();
     exchange_reset(&exchange);
     for (size_t i = 0; i < 3; i++)

@@ -41,5 +41,7 @@ extern bool ask_may_wait;
 extern bool ask_should_stop;
 /* Whether the answer is written without its sync, as by a transport that syncs many at once. */
 extern bool ask_without_sync;
+/* Called with true before the handlers have the request, with false when the answer is there. NULL = nothing. */
+extern void (*ask_in_hand)(bool in_hand);
 
 #endif

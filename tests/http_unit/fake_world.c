@@ -455,6 +455,8 @@ enum outcome store_attempts(struct store *store, const struct job_id *id, int64_
     if (outcome != OK)
         return outcome;
     *attempts = calloc(1, sizeof **attempts);
+    if (*attempts == NULL)
+        return NOMEM;
     (*attempts)[0].number = 1;
     *count = 1;
     return OK;
