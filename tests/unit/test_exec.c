@@ -500,6 +500,7 @@ static void cpu_limit_holds(void **state)
 {
     struct trial *trial = prepare("flood_stderr");
     trial->settings.cpu_ms = 1;
+    trial->settings.timeout_ms = 300000; /* a second of processor time takes long on a busy machine */
     run(trial);
     assert_failed(trial, JOB_FAIL, "Runtime.ExitError", "Runtime exited with error: signal: SIGXCPU");
     finish(trial);
