@@ -22,12 +22,14 @@ const chip = (page, name) => page.getByRole("navigation", { name: "Status" }).ge
 test("an empty list says so with a command that works", async (t) => {
   const page = await openPage(t, browser, site);
   await page.getByRole("heading", { name: "No jobs yet" }).waitFor();
+  await page.locator(".panel").waitFor({ state: "hidden" }); // nothing to draw yet
   await screenshot(page, "empty-light");
   const command = await page.locator(".message pre").textContent();
   assert.equal(command, `curl '${site.base}job' -H 'Content-Type: application/json' -d '{}'`);
   execFileSync("sh", ["-c", command], { stdio: "ignore" });
   // The page shows it without a reload.
   await rows(page).first().waitFor();
+  await page.locator(".panel").waitFor();
 });
 
 test("filters by status and function, with counts, are in the address and work together", async (t) => {

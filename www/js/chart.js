@@ -69,7 +69,7 @@ export function chart({ title, series, words, least = 1, total = "sum" }) {
     const parts = [];
     for (let value = 0; value <= top + step / 1000; value += step) {
       parts.push(svgElement("line", { x1: LEFT, x2: width - RIGHT, y1: y(value), y2: y(value), class: value === 0 ? "axis" : "grid" }),
-        svgElement("text", { x: LEFT - 6, y: y(value) + 4, "text-anchor": "end" }, words(value)));
+        svgElement("text", { x: LEFT - 6, y: y(value) + 4, "text-anchor": "end" }, value === 0 ? "0" : words(value)));
     }
     for (const index of markIndexes)
       parts.push(svgElement("text", { x: x(index), y: HEIGHT - 6, "text-anchor": "middle" }, timeOf(points[index])));

@@ -171,6 +171,7 @@ export function showList(main, parameters) {
     if (totals.FAILED < failedBefore) failedBefore = totals.FAILED;
     const failed = totals.FAILED - failedBefore;
     const words = [failed > 0 ? `${failed.toLocaleString()} failed` : "", totals.RUNNING > 0 ? `${totals.RUNNING.toLocaleString()} running` : ""].filter(Boolean);
+    charts.node.hidden = STATUSES.every((value) => totals[value] === 0) && newest.length === 0 && !status && !name;
     setTitle(words.join(", ") || "Jobs", failed > 0 ? "FAILED" : totals.RUNNING > 0 ? "RUNNING" : "");
   }
   async function refresh(signal) {
