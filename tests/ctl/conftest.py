@@ -4,6 +4,8 @@ import importlib.util
 import json
 import os
 import pathlib
+import shutil
+import signal
 import subprocess
 import sys
 
@@ -62,6 +64,15 @@ class Installation(worker.Installation):
 
     def submit(self, function, event="{}", *more):
         return self.ctl("submit", function, event, *more).out.strip()
+
+    def end(self):
+        """Whoever was started while the others were killed has a long queue before him."""
+
+        def killed():
+            return not [process.kill(signal.SIGKILL) for process in self.processes()]
+
+        worker.eventually(killed, 10, "what was left has been killed")
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def ids(self, *more):
         return self.ctl("list", "--ids", "--limit", "0", *more).out.split()

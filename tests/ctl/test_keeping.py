@@ -18,9 +18,10 @@ from conftest import CTL, PATIENCE, worker
 class Load:
     """Submits in several threads until it is told to stop; `acknowledged` has what is on disk."""
 
-    def __init__(self, site, threads=3, start=True):
+    def __init__(self, site, threads=3, start=True, most=4000):
         self.site = site
         self.start = start
+        self.most = most  # bytes of an event
         self.stopped = threading.Event()
         self.lock = threading.Lock()
         self.acknowledged = []
@@ -29,7 +30,7 @@ class Load:
 
     def work(self):
         while not self.stopped.is_set():
-            ids = self.site.put("echo", json.dumps({"fill": "x" * random.randrange(4000)}), count=20, start=self.start)
+            ids = self.site.put("echo", json.dumps({"fill": "x" * random.randrange(self.most)}), count=20, start=self.start)
             with self.lock:
                 self.acknowledged += ids
 
@@ -61,6 +62,19 @@ def test_a_backup_under_load_has_all_that_was_acknowledged(site, another):
     assert "all is well" in site.ctl("verify", "--pages").out
     for job in random.sample(sorted(before), 20):
         assert another.ctl("show", "--event", job).out.startswith('{"fill"')
+
+
+def test_a_backup_of_more_than_the_cache_holds_fits_together(site, another):
+    """Pages are written to the tables while these are copied: whatever is in them has to be in the log that is copied after."""
+    load = Load(site, threads=2, start=False, most=100000)
+    try:
+        worker.eventually(lambda: len(load.so_far()) >= 400, 60, "more than the cache of 16 MiB")
+        before = set(load.so_far())
+        site.ctl("backup", site.folder / "backup")
+    finally:
+        load.stop()
+    assert "all is well" in another.ctl("restore", site.folder / "backup").out
+    assert before <= set(another.ids())
 
 
 def test_a_backup_goes_on_through_recoveries(site, another):
