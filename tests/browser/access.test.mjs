@@ -16,7 +16,8 @@ function makeKey(name, allow, ...more) {
 }
 
 before(async () => {
-  [site, browser] = await Promise.all([Site.start({ anonymous: "none" }), launchBrowser()]);
+  site = await Site.start({ anonymous: "none" });
+  browser = await launchBrowser();
   keys.all = makeKey("everything", "submit,read,list,cancel");
   keys.reader = makeKey("reader", "read,list");
   keys.blind = makeKey("blind", "submit,read");

@@ -51,7 +51,8 @@ function installFunctions(target) {
 }
 
 export class Site {
-  // `settings`: configuration, as quickstart's --set. `server`: lighttpd unless said otherwise.
+  // `settings`: configuration, as quickstart's --set. `server`: lighttpd unless said otherwise. Tests start it before the
+  // browser, not beside it: a process that nobody ends when the other one fails keeps node waiting.
   static async start(settings = {}, { server = "lighttpd" } = {}) {
     const site = new Site();
     site.server = server;
@@ -64,7 +65,12 @@ export class Site {
     site.scratch = scratch;
     site.settings = { retries: 0, kill_grace: "1s", "env.SCRATCH": scratch, write: scratch, ...settings };
     installFunctions(join(site.folder, "functions"));
-    await site.launch(0);
+    try {
+      await site.launch(0);
+    } catch (error) {
+      site.process.kill("SIGTERM");
+      throw error;
+    }
     return site;
   }
 

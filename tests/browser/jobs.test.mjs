@@ -9,7 +9,8 @@ import { eventually, launchBrowser, openPage, screenshot, Site } from "./harness
 let site;
 let browser;
 before(async () => {
-  [site, browser] = await Promise.all([Site.start({ "function.wordcount.concurrency": 0, callback_allow: "127.0.0.0/8", callback_retries: 1 }), launchBrowser()]);
+  site = await Site.start({ "function.wordcount.concurrency": 0, callback_allow: "127.0.0.0/8", callback_retries: 1 });
+  browser = await launchBrowser();
 });
 after(async () => {
   await browser?.close();

@@ -8,7 +8,8 @@ import { eventually, launchBrowser, openPage, screenshot, Site } from "./harness
 let site;
 let browser;
 before(async () => {
-  [site, browser] = await Promise.all([Site.start({ "function.wordcount.concurrency": 0 }), launchBrowser()]);
+  site = await Site.start({ "function.wordcount.concurrency": 0 });
+  browser = await launchBrowser();
 });
 after(async () => {
   await browser?.close();

@@ -14,7 +14,8 @@ const HIDDEN = 0.05;   // of a core
 let site;
 let chromium;
 before(async () => {
-  [site, chromium] = await Promise.all([Site.start({ "function.wordcount.concurrency": 0 }), OwnChromium.start()]);
+  site = await Site.start({ "function.wordcount.concurrency": 0 });
+  chromium = await OwnChromium.start();
   let left = JOBS;
   const one = async () => { while (left-- > 0) await site.submit("wordcount", { text: "a" }); };
   await Promise.all(Array.from({ length: 24 }, one));

@@ -39,7 +39,8 @@ async function jobs() {
 }
 
 before(async () => {
-  [site, browser] = await Promise.all([Site.start({ "function.wordcount.concurrency": 0, callback_allow: "127.0.0.0/8" }), launchBrowser()]);
+  site = await Site.start({ "function.wordcount.concurrency": 0, callback_allow: "127.0.0.0/8" });
+  browser = await launchBrowser();
   const made = await jobs();
   // [address, what has to be there before it is looked at, what is done then]
   views = {
