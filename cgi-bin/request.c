@@ -195,7 +195,7 @@ static bool segment_is_usable(const char *segment)
         if (*byte < 0x20 || *byte == 0x7f)
             return false;
     return *segment != '\0' && strchr(segment, '/') == NULL && strcmp(segment, ".") != 0 &&
-           strcmp(segment, "..") != 0;
+           strcmp(segment, "..") != 0 && json_utf8_is_valid(segment, strlen(segment));
 }
 
 /* `encoded` is false for a path that the server has decoded. */

@@ -288,21 +288,27 @@ static enum outcome parse_text(char *text, const char *file, struct access_keys 
     return OK;
 }
 
+enum outcome access_parse(const char *file, char *text, struct access_keys **keys, struct error *error)
+{
+    struct access_keys *loaded = calloc(1, sizeof *loaded);
+    enum outcome outcome = loaded == NULL ? error_set(error, NOMEM, "no memory for the keys")
+                                          : parse_text(text, file, loaded, error);
+    if (outcome == OK)
+        *keys = loaded;
+    else
+        access_free(loaded);
+    return outcome;
+}
+
 enum outcome access_load(const char *file, struct access_keys **keys, struct error *error)
 {
+    char nothing[1] = "";
     struct buffer text = {0};
-    struct access_keys *loaded = calloc(1, sizeof *loaded);
-    enum outcome outcome =
-        loaded == NULL ? error_set(error, NOMEM, "no memory for the keys") : read_file(file, &text, error);
-    if (outcome == OK && text.length > 0)
-        outcome = parse_text(text.data, file, loaded, error);
+    enum outcome outcome = read_file(file, &text, error);
+    if (outcome == OK)
+        outcome = access_parse(file, text.length > 0 ? text.data : nothing, keys, error);
     buffer_free(&text);
-    if (outcome != OK) {
-        access_free(loaded);
-        return outcome;
-    }
-    *keys = loaded;
-    return OK;
+    return outcome;
 }
 
 void access_free(struct access_keys *keys)

@@ -74,6 +74,8 @@ bool access_may_use(const struct access_key *key, const char *function);
 /* Reads a whole file of keys. A file that is not there is an empty set. INVALID with file:line; IO. Refuses a
  * file that others can read or write, or of another owner. */
 enum outcome access_load(const char *file, struct access_keys **keys, struct error *error);
+/* The same from memory; `text` ends with a NUL, and is changed. `file` is for the words. */
+enum outcome access_parse(const char *file, char *text, struct access_keys **keys, struct error *error);
 void access_free(struct access_keys *keys); /* NULL is legal */
 size_t access_count(const struct access_keys *keys);
 const struct access_key *access_at(const struct access_keys *keys, size_t index);

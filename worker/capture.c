@@ -30,13 +30,13 @@ void result_capture_finish(const struct result_capture *capture, const char **by
                            const char **type)
 {
     const char *start = capture->bytes.data;
-    const char *end = start + capture->bytes.length;
     size_t offset;
     *bytes = start;
     *length = capture->bytes.length;
     *type = NULL;
     if (capture->bytes.length == 0)
         return;
+    const char *end = start + capture->bytes.length;
     while (start < end && is_space(*start))
         start++;
     while (end > start && is_space(end[-1]))

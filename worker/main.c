@@ -95,7 +95,8 @@ static void remember_program(struct worker *worker)
 {
     ssize_t length = readlink("/proc/self/exe", worker->program_path, sizeof worker->program_path - 1);
     worker->program_path[length > 0 ? length : 0] = '\0';
-    if (stat("/proc/self/exe", &worker->program) < 0)
+    /* By its path: of /proc/self/exe the system and what watches a process (valgrind) say different things. */
+    if (stat(worker->program_path, &worker->program) < 0)
         memset(&worker->program, 0, sizeof worker->program);
 }
 

@@ -8,18 +8,21 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
-#define PROMISE(condition)                                                                                   \
+#define PROMISE(promise)                                                                                     \
     do {                                                                                                     \
-        if (!(condition))                                                                                    \
+        if (!(promise)) {                                                                                    \
+            fprintf(stderr, "%s:%d: broken: %s\n", __FILE__, __LINE__, #promise);                            \
             abort();                                                                                         \
+        }                                                                                                    \
     } while (0)
 
-/* The bytes as text with a NUL of its own behind it; to be freed. */
+/* A copy with a NUL behind it, so that a read beyond the end is seen. To be freed. */
 static inline char *fuzz_text(const uint8_t *bytes, size_t size)
 {
     char *text = malloc(size + 1);

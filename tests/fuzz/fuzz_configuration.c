@@ -1,37 +1,33 @@
-/* Configuration files: an error has words with a line; what is accepted is dumped, and the dump means the same. */
+/* jobgate.conf. What is accepted can be printed, read again, and is the same. */
 #include "config.h"
 #include "fuzz.h"
 
 #include "configuration.h"
 
-#define FILE_NAME "/etc/jobgate/jobgate.conf"
-
-static void check_dump(struct configuration *configuration)
-{
-    struct buffer first = {0}, second = {0};
-    struct configuration *again;
-    struct error error;
-    configuration_dump(configuration, &first);
-    PROMISE(!first.failed);
-    PROMISE(configuration_parse(FILE_NAME, first.data, first.length, &again, &error) == OK);
-    configuration_dump(again, &second);
-    PROMISE(first.length == second.length && memcmp(first.data, second.data, first.length) == 0);
-    configuration_release(again);
-    buffer_free(&first);
-    buffer_free(&second);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-    struct configuration *configuration;
-    struct error error = {.text = ""};
     char *text = fuzz_text(bytes, size);
-    if (configuration_parse(FILE_NAME, text, size, &configuration, &error) == OK) {
-        check_dump(configuration);
-        configuration_release(configuration);
-    } else {
-        PROMISE(strncmp(error.text, FILE_NAME, strlen(FILE_NAME)) == 0);
+    struct configuration *first = NULL, *second = NULL;
+    struct buffer once = {0}, twice = {0};
+    struct error error = {0};
+    enum outcome outcome = configuration_parse("/fuzz/jobgate.conf", text, size, &first, &error);
+    PROMISE(outcome == OK || outcome == INVALID);
+    PROMISE(outcome == OK || strncmp(error.text, "/fuzz/jobgate.conf:", 19) == 0);
+    if (outcome == OK) {
+        configuration_dump(first, &once);
+        PROMISE(!once.failed);
+        if (configuration_parse("/fuzz/jobgate.conf", once.data, once.length, &second, &error) != OK) {
+            fprintf(stderr, "%s\n%s", error.text, once.data);
+            abort();
+        }
+        configuration_dump(second, &twice);
+        PROMISE(once.length == twice.length && memcmp(once.data, twice.data, once.length) == 0);
+        PROMISE(first->max_workers >= 1 && configuration_function(first, "any") != NULL);
     }
+    configuration_release(first);
+    configuration_release(second);
+    buffer_free(&once);
+    buffer_free(&twice);
     free(text);
     return 0;
 }

@@ -39,8 +39,9 @@ static ssize_t read_pending(void *context, void *bytes, size_t most)
 {
     struct pending *pending = context;
     size_t count = pending->left < most ? pending->left : most;
-    if (count > 0)
-        memcpy(bytes, pending->at, count);
+    if (count == 0)
+        return 0;
+    memcpy(bytes, pending->at, count);
     pending->at += count;
     pending->left -= count;
     return (ssize_t)count;

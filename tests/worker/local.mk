@@ -2,6 +2,7 @@
 EXTRA_DIST += \
 	tests/worker/conftest.py \
 	tests/worker/pytest.ini \
+	tests/worker/test_programs.py \
 	tests/worker/test_refusals.py \
 	tests/worker/test_room.py \
 	tests/worker/test_worker.py
