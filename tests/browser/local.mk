@@ -5,6 +5,7 @@ BROWSER_TESTS = \
 	tests/browser/list.test.mjs \
 	tests/browser/load.test.mjs \
 	tests/browser/servers.test.mjs \
+	tests/browser/sites.test.mjs \
 	tests/browser/views.test.mjs
 EXTRA_DIST += \
 	$(BROWSER_TESTS) \

@@ -19,7 +19,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         struct buffer printed = {0};
         PROMISE(json_utf8_is_valid(text, size));
         PROMISE(json_parse(text, size, &value, &error) == OK);
-        json_print(value, &printed);
+        if (value == NULL) /* json-c's null */
+            buffer_append_text(&printed, "null");
+        else
+            json_print(value, &printed);
         PROMISE(!printed.failed && json_check(printed.data, printed.length, &offset, &error) == OK);
         buffer_free(&printed);
     }
