@@ -68,7 +68,7 @@ export class Site {
     try {
       await site.launch(0);
     } catch (error) {
-      site.process.kill("SIGTERM");
+      await site.stop();
       throw error;
     }
     return site;
