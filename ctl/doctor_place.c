@@ -7,10 +7,9 @@
 #include "folder.h"
 #include "function.h"
 #include "output.h"
+#include "room_support.h"
 #include "spawn.h"
 #include "user.h"
-
-#include "../worker/room.h"
 
 #include <errno.h>
 #include <fcntl.h>
