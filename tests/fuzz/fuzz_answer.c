@@ -6,31 +6,17 @@
 
 #include "access.h"
 
-#include <unistd.h>
-
 #define LINES_MAX 24
 
-static char folder[] = "/tmp/jobgate-fuzz-XXXXXX";
-static char keys_file[64];
-
-static void leave(void)
-{
-    static const char *const names[] = {"keys", "keys.lock", "throttle", "meter", "waiters"};
-    char path[128];
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
-        unlink(path);
-    }
-    rmdir(folder);
-}
+static char *folder; /* in TMPDIR, which tests/fuzz/run removes */
+static char keys_file[4096];
 
 static void begin(void)
 {
     static bool begun;
     char secret[ACCESS_SECRET_SIZE];
     if (!begun) {
-        PROMISE(mkdtemp(folder) != NULL);
-        atexit(leave);
+        folder = test_folder();
         snprintf(keys_file, sizeof keys_file, "%s/keys", folder);
         struct access_key key = {.name = "one", .scopes = SCOPE_READ, .limits = {.rate = 1000000}};
         PROMISE(access_add(keys_file, &key, secret, NULL) == OK);
