@@ -1,15 +1,13 @@
 #include "config.h"
 #include "throttle.h"
 
+#include "folder.h"
+
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define WAYS       8 /* places that a caller may have */
@@ -33,26 +31,24 @@ struct throttle {
 
 enum outcome throttle_open(const char *data_dir, struct throttle **throttle, struct error *error)
 {
-    char path[PATH_MAX];
-    if (snprintf(path, sizeof path, "%s/throttle", data_dir) >= (int)sizeof path)
-        return error_set(error, IO, "%s: the name is too long", data_dir);
-    int descriptor = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (descriptor < 0)
-        return error_set_errno(error, IO, errno, "%s", path);
-    void *map = MAP_FAILED;
-    /* posix_fallocate: a hole would be a SIGBUS on a full disk. All zeros is a valid, empty table. */
-    int reason = posix_fallocate(descriptor, 0, FILE_SIZE);
-    if (reason == 0) {
-        map = mmap(NULL, FILE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
-        reason = errno;
-    }
-    close(descriptor);
-    if (map == MAP_FAILED)
-        return error_set_errno(error, reason == ENOSPC ? FULL : IO, reason, "%s", path);
-    struct throttle *made = malloc(sizeof *made);
+    int folder, file;
+    enum outcome outcome = folder_open(data_dir, &folder, error);
+    if (outcome != OK)
+        return outcome;
+    outcome =
+        folder_file(folder, "throttle", FILE_SIZE, &file, error); /* all zeros is a valid, empty table */
+    close(folder);
+    if (outcome != OK)
+        return outcome;
+    void *map = mmap(NULL, FILE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    int reason = errno;
+    close(file);
+    struct throttle *made = map != MAP_FAILED ? malloc(sizeof *made) : NULL;
     if (made == NULL) {
-        munmap(map, FILE_SIZE);
-        return error_set(error, NOMEM, "%s: no memory", path);
+        if (map != MAP_FAILED)
+            munmap(map, FILE_SIZE);
+        return error_set_errno(error, NOMEM, map == MAP_FAILED ? reason : ENOMEM, "mapping %s/throttle",
+                               data_dir);
     }
     made->places = map;
     *throttle = made;
