@@ -9,7 +9,7 @@
 
 /* GET */
 void job_show(struct exchange *exchange);         /* /job/{id}, ?wait= */
-void job_list(struct exchange *exchange);         /* /job, ?status= &function= &limit= &cursor= */
+void job_list(struct exchange *exchange);         /* /job, ?status= &function= &id= &limit= &cursor= */
 void job_result(struct exchange *exchange);       /* /job/{id}/result */
 void job_log(struct exchange *exchange);          /* /job/{id}/log, ?offset= */
 void job_event_show(struct exchange *exchange);   /* /job/{id}/event */

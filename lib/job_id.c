@@ -95,6 +95,38 @@ enum outcome job_id_parse(const char *text, size_t length, struct job_id *id)
     return OK;
 }
 
+/* The next one; the last one there can be stays: it is no job's, for it has another version in it. */
+static void step(struct job_id *id)
+{
+    struct job_id next = *id;
+    for (size_t i = JOB_ID_BYTES; i-- > 0;) {
+        if (++next.bytes[i] != 0) {
+            *id = next;
+            return;
+        }
+    }
+}
+
+enum outcome job_id_range(const char *prefix, struct job_id *first, struct job_id *behind)
+{
+    size_t digits = 0;
+    memset(first->bytes, 0, JOB_ID_BYTES);
+    memset(behind->bytes, 0xff, JOB_ID_BYTES);
+    for (; *prefix != '\0'; prefix++) {
+        if (*prefix == '-')
+            continue;
+        int digit = digit_value(*prefix);
+        if (digit < 0 || digits == 2 * JOB_ID_BYTES)
+            return INVALID;
+        uint8_t *low = &first->bytes[digits / 2], *high = &behind->bytes[digits / 2];
+        bool is_upper_half = digits++ % 2 == 0;
+        *low = (uint8_t)(is_upper_half ? digit << 4 : *low | digit);
+        *high = (uint8_t)(is_upper_half ? digit << 4 | 15 : (*high & 0xf0) | digit);
+    }
+    step(behind);
+    return digits > 0 ? OK : INVALID;
+}
+
 bool job_id_equal(const struct job_id *a, const struct job_id *b)
 {
     return memcmp(a->bytes, b->bytes, JOB_ID_BYTES) == 0;

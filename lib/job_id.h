@@ -25,6 +25,9 @@ enum outcome job_id_make(struct job_id *id, struct error *error);
 char *job_id_format(const struct job_id *id, char *text);
 /* Takes exactly the 36 characters of a UUID, either case; INVALID otherwise (no words: the caller answers 404). */
 enum outcome job_id_parse(const char *text, size_t length, struct job_id *id);
+/* The ids that begin with `prefix`, 1 to 32 hexadecimal digits in either case, dashes do not count: from *first on, all
+ * before *behind. INVALID otherwise. */
+enum outcome job_id_range(const char *prefix, struct job_id *first, struct job_id *behind);
 bool job_id_equal(const struct job_id *a, const struct job_id *b);
 /* The millisecond it was made. */
 int64_t job_id_wall_ms(const struct job_id *id);

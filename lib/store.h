@@ -120,6 +120,7 @@ struct store_filter {
     /* When `function` is NULL: only these. function_count 0 = all. */
     const char (*functions)[JOB_FUNCTION_SIZE];
     size_t function_count;
+    const struct job_id *from; /* none older than this one; NULL = any */
 };
 /* Up to `limit` jobs, newest first, before `before` (NULL = from the newest). *jobs is given back with free(); *more
  * says that an older one exists: go on with the last id. The cost is that of the page, whatever the store holds. */

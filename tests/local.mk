@@ -8,10 +8,11 @@ include tests/http/local.mk
 include tests/ctl/local.mk
 include tests/worker/local.mk
 include tests/browser/local.mk
+include tests/documents/local.mk
 include tests/crash/local.mk
 include tests/fuzz/local.mk
 include tests/bench/local.mk
-EXTRA_DIST += tests/check tests/lint
+EXTRA_DIST += tests/check tests/lint tests/node
 
 .PHONY: lint
 lint:

@@ -34,6 +34,14 @@ struct list {
     size_t stretch_capacity;
 };
 
+/* Behind the oldest job that is wanted there is nothing. */
+static enum outcome not_older(const struct list *call, const uint8_t *id)
+{
+    const struct job_id *from = call->filter.from;
+
+    return from != NULL && memcmp(id, from->bytes, JOB_ID_BYTES) < 0 ? NOTFOUND : OK;
+}
+
 /* ---- without a filter ---- */
 
 static enum outcome list_all(struct transaction *transaction, struct list *call, struct error *error)
@@ -49,12 +57,16 @@ static enum outcome list_all(struct transaction *transaction, struct list *call,
     walk.capacity = sizeof bytes;
     if (outcome == OK)
         outcome = walk_before(&walk, &bound, &key, error);
+    if (outcome == OK)
+        outcome = not_older(call, key.bytes);
     while (outcome == OK && call->count < call->limit) {
         memcpy(id.bytes, key.bytes, JOB_ID_BYTES);
         if (!record_get_job(bytes, walk.size, &id, &call->jobs[call->count++]))
             outcome = error_set(error, IO, "the record of a job is damaged or of a newer version");
         else
             outcome = walk_previous(&walk, &key, error);
+        if (outcome == OK)
+            outcome = not_older(call, key.bytes);
     }
     call->more = outcome == OK;
     walk_close(&walk);
@@ -64,8 +76,8 @@ static enum outcome list_all(struct transaction *transaction, struct list *call,
 /* ---- with a filter ---- */
 
 /* Moves the head of the stretch to its newest job older than `before`; NOTFOUND: it has none. */
-static enum outcome stretch_before(struct walk *walk, struct stretch *stretch, const struct job_id *before,
-                                   struct error *error)
+static enum outcome stretch_before(const struct list *call, struct walk *walk, struct stretch *stretch,
+                                   const struct job_id *before, struct error *error)
 {
     struct key bound = key_of_listing(stretch->function, stretch->status, before);
     char function[JOB_FUNCTION_SIZE];
@@ -79,7 +91,7 @@ static enum outcome stretch_before(struct walk *walk, struct stretch *stretch, c
         return error_set(error, IO, "the store's listing has a damaged entry");
     if (status != stretch->status || strcmp(function, stretch->function) != 0)
         return NOTFOUND;
-    return OK;
+    return not_older(call, stretch->head.bytes);
 }
 
 static enum outcome add_stretch(struct list *call, struct walk *walk, const char *function,
@@ -100,7 +112,7 @@ static enum outcome add_stretch(struct list *call, struct walk *walk, const char
     stretch = &call->stretches[call->stretch_count];
     memcpy(stretch->function, function, JOB_FUNCTION_SIZE);
     stretch->status = status;
-    outcome = stretch_before(walk, stretch, &call->before, error);
+    outcome = stretch_before(call, walk, stretch, &call->before, error);
     if (outcome == OK)
         call->stretch_count++;
     return outcome == NOTFOUND ? OK : outcome;
@@ -167,7 +179,7 @@ static enum outcome take_newest(struct transaction *transaction, struct list *ca
     if (outcome == OK)
         call->count++;
     if (outcome == OK || outcome == NOTFOUND || outcome == GONE)
-        outcome = stretch_before(walk, stretch, &id, error);
+        outcome = stretch_before(call, walk, stretch, &id, error);
     if (outcome == NOTFOUND) {
         *stretch = call->stretches[--call->stretch_count];
         return OK;

@@ -156,6 +156,34 @@ static void the_cursor_may_be_any_id(void **state)
     fixture_close(fixture);
 }
 
+static void from_ends_every_list_at_that_job(void **state)
+{
+    struct fixture *fixture = fixture_open(NULL);
+    struct job *all = calloc(MIXED, sizeof *all);
+    struct job *found = calloc(MIXED, sizeof *found);
+    static const struct store_filter filters[] = {
+        {0}, {.function = "aa"}, {.status = JOB_QUEUED}, {.status = JOB_CANCELLED, .function = "zz"}};
+
+    make_mixed(fixture);
+    for (size_t f = 0; f < sizeof filters / sizeof *filters; f++) {
+        struct store_filter filter = filters[f];
+        size_t count = walk(fixture, &filter, 1000, all, MIXED);
+
+        assert_true(count > 0);
+        for (size_t oldest = 0; oldest < count; oldest++) {
+            filter.from = &all[oldest].id;
+            for (size_t limit = 1; limit <= 7; limit += 3)
+                assert_int_equal(walk(fixture, &filter, limit, found, MIXED), oldest + 1);
+            assert_true(job_id_equal(&found[oldest].id, &all[oldest].id));
+        }
+        filter.from = &(struct job_id){{0xff}}; /* younger than all */
+        assert_int_equal(walk(fixture, &filter, 10, found, MIXED), 0);
+    }
+    free(all);
+    free(found);
+    fixture_close(fixture);
+}
+
 /* ---- while others submit ---- */
 
 struct submitter {
@@ -318,6 +346,6 @@ static void counts_stay_exact_while_jobs_come_and_go(void **state)
 
 TEST_MAIN(cmocka_unit_test(every_filter_finds_exactly_its_jobs_newest_first),
           cmocka_unit_test(a_page_of_none_says_whether_there_are_any),
-          cmocka_unit_test(the_cursor_may_be_any_id),
+          cmocka_unit_test(the_cursor_may_be_any_id), cmocka_unit_test(from_ends_every_list_at_that_job),
           cmocka_unit_test(a_walk_sees_each_old_job_once_while_others_are_submitted),
           cmocka_unit_test(counts_are_exact), cmocka_unit_test(counts_stay_exact_while_jobs_come_and_go))

@@ -49,6 +49,29 @@ def test_last_page_has_no_next(api):
     assert page(api, function="no-such-function").json["jobs"] == []
 
 
+def test_list_by_the_beginning_of_an_id_finds_any_job(api):
+    old = api.submit({}, function="paused")
+    for _ in range(3):
+        api.submit({}, function="paused")
+    assert [job["jobId"] for job in page(api, id=old).json["jobs"]] == [old]
+    assert [job["jobId"] for job in page(api, id=old[:-6].upper(), status="QUEUED").json["jobs"]] == [old]
+    assert page(api, id=old, status="FAILED").json["jobs"] == []
+    assert page(api, id="00000000").json["jobs"] == []
+    seen = walk(api, id=old[:4], function="paused", limit=2)
+    assert old in seen and len(seen) >= 4 and all(job.startswith(old[:4]) for job in seen)
+
+
+def test_list_is_304_until_something_in_it_changes(api):
+    job = api.submit({}, function="paused")
+    path = "/job" + query(id=job)
+    etag = api.get(path).header("ETag")
+    same = api.get(path, headers={"If-None-Match": etag})
+    assert (same.status, same.body, same.header("ETag")) == (304, b"", etag)
+    api.request("DELETE", f"/job/{job}")
+    changed = api.get(path, headers={"If-None-Match": etag})
+    assert changed.status == 200 and changed.json["jobs"][0]["status"] == "CANCELLED"
+
+
 def test_list_by_status_and_function(api):
     failed = api.run({"exit": 65}, function="puppet")["jobId"]
     succeeded = api.run({}, function="puppet")["jobId"]
@@ -61,7 +84,7 @@ def test_list_by_status_and_function(api):
 
 
 @pytest.mark.parametrize("parts", [{"limit": "0"}, {"limit": "x"}, {"limit": "-1"}, {"cursor": "x"}, {"status": "queued"},
-                                   {"status": "NONE"}, {"function": "../x"}])
+                                   {"status": "NONE"}, {"function": "../x"}, {"id": "x"}])
 def test_malformed_list_parameters_are_400(api, parts):
     assert_problem(api.get("/job" + query(**parts)), 400)
 

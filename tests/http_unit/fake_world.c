@@ -523,6 +523,7 @@ enum outcome store_list(struct store *store, const struct store_filter *filter, 
         const struct job *job = &world.jobs[i].job;
         if ((filter->status != 0 && job->status != filter->status) ||
             (filter->function != NULL && strcmp(job->function, filter->function) != 0) ||
+            (filter->from != NULL && memcmp(job->id.bytes, filter->from->bytes, JOB_ID_BYTES) < 0) ||
             (before != NULL && memcmp(job->id.bytes, before->bytes, JOB_ID_BYTES) >= 0))
             continue;
         if (*count == limit) {

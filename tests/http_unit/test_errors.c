@@ -207,9 +207,10 @@ static void malformed_wishes_are_400(void **state)
 
 static void malformed_list_queries_are_400(void **state)
 {
-    static const char *const uris[] = {"/job?limit=0",         "/job?limit=x",  "/job?limit=-1",
-                                       "/job?limit=201",       "/job?cursor=x", "/job?status=queued",
-                                       "/job?function=..%2fx", "/job?limit=10x"};
+    static const char *const uris[] = {
+        "/job?limit=0",  "/job?limit=x",       "/job?limit=-1",        "/job?limit=201",
+        "/job?cursor=x", "/job?status=queued", "/job?function=..%2fx", "/job?limit=10x",
+        "/job?id=x",     "/job?id=-",          "/job?id=0199%20"};
     for (size_t i = 0; i < sizeof uris / sizeof *uris; i++)
         assert_problem(get(uris[i]), 400);
 }

@@ -372,6 +372,69 @@ static void list_is_walked_by_its_cursor(void **state)
     assert_int_equal(json_object_array_length(json_object_object_get(answer->json, "jobs")), 3);
 }
 
+static size_t listed(const char *uri)
+{
+    return json_object_array_length(json_object_object_get(get(uri)->json, "jobs"));
+}
+
+static void list_finds_a_job_by_the_beginning_of_its_id(void **state)
+{
+    char wanted[64], uri[128], link[256];
+    make(JOB_FAILED, NULL, NULL);
+    strcpy(wanted, id);
+    make(JOB_SUCCEEDED, NULL, NULL);
+    for (size_t length = 1; length <= strlen(wanted); length++) {
+        snprintf(uri, sizeof uri, "/job?id=%.*s", (int)length, wanted);
+        assert_int_equal(listed(uri), strncmp(wanted, id, length) == 0 ? 2 : 1);
+    }
+    assert_string_equal(
+        json_object_get_string(json_object_object_get(
+            json_object_array_get_idx(json_object_object_get(get(uri)->json, "jobs"), 0), "jobId")),
+        wanted);
+    assert_int_equal(listed("/job?id="), 2);
+    assert_int_equal(listed("/job?id=0000"), 0);
+    assert_int_equal(listed("/job?id=ffffffff-ffff-ffff-ffff-ffffffffffff"), 0);
+    snprintf(uri, sizeof uri, "/job?status=SUCCEEDED&id=%.4s", id);
+    assert_int_equal(listed(uri), 1);
+    /* The pages of a search are pages of the same search. */
+    snprintf(uri, sizeof uri, "/job?limit=1&id=%.4s", id);
+    assert_int_equal(listed(uri), 1);
+    snprintf(link, sizeof link, "</job?id=%.4s&limit=1&cursor=%s>; rel=\"next\"", id, member("next"));
+    assert_string_equal(header("Link"), link);
+    snprintf(uri, sizeof uri, "/job?limit=1&id=%.4s&cursor=%s", id, member("next"));
+    assert_int_equal(listed(uri), 1);
+    assert_null(header("Link"));
+}
+
+static int list_with_etag(const char *etag)
+{
+    char line[128];
+    snprintf(line, sizeof line, "HTTP_IF_NONE_MATCH=%s", etag);
+    return ask("GET", "/job", NULL, (const char *[]){line, NULL})->status;
+}
+
+static void list_is_304_until_something_in_it_changes(void **state)
+{
+    char etag[64];
+    make(JOB_RUNNING, NULL, NULL);
+    get("/job");
+    strcpy(etag, header("ETag"));
+    assert_int_equal(list_with_etag(etag), 304);
+    assert_string_equal(header("ETag"), etag);
+    fake_find(id)->revision++;
+    assert_int_equal(list_with_etag(etag), 200);
+    strcpy(etag, header("ETag"));
+    fake_log(id, "a line"); /* which is no change of the job */
+    assert_int_equal(list_with_etag(etag), 200);
+    strcpy(etag, header("ETag"));
+    make(JOB_QUEUED, NULL, NULL);
+    assert_int_equal(list_with_etag(etag), 200);
+    strcpy(etag, header("ETag"));
+    get("/job?limit=1");
+    assert_string_not_equal(header("ETag"), etag);
+    assert_int_equal(list_with_etag(etag), 304);
+}
+
 static void functions_are_listed_with_limits_and_counts(void **state)
 {
     const struct answer *answer = get("/functions");
@@ -441,5 +504,7 @@ TEST_MAIN(
     ask_test(wait_over_the_cap_or_of_a_client_that_left_answers_at_once), ask_test(log_tells_where_it_is),
     ask_test(cancel_is_200_when_done_and_202_while_it_is_being_stopped), ask_test(purge_erases_and_says_so),
     ask_test(retry_is_a_new_job_with_the_old_event_or_an_edited_one), ask_test(list_is_walked_by_its_cursor),
+    ask_test(list_finds_a_job_by_the_beginning_of_its_id),
+    ask_test(list_is_304_until_something_in_it_changes),
     ask_test(functions_are_listed_with_limits_and_counts), ask_test(health_pages_tell_what_they_should),
     ask_test(head_is_get_without_the_body), ask_test(options_tells_the_methods))

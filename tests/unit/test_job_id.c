@@ -71,6 +71,32 @@ static void parse_gives_back_what_format_wrote_in_either_case(void **state)
     assert_true(job_id_equal(&id, &parsed));
 }
 
+static void range_holds_what_begins_with_the_prefix_and_nothing_else(void **state)
+{
+    static const struct {
+        const char *prefix, *first, *behind;
+    } cases[] = {
+        {"0", "00000000-0000-0000-0000-000000000000", "10000000-0000-0000-0000-000000000000"},
+        {"0199a", "0199a000-0000-0000-0000-000000000000", "0199b000-0000-0000-0000-000000000000"},
+        {"0199AF", "0199af00-0000-0000-0000-000000000000", "0199b000-0000-0000-0000-000000000000"},
+        {"0199abcd-1", "0199abcd-1000-0000-0000-000000000000", "0199abcd-2000-0000-0000-000000000000"},
+        {"0199abcd1234", "0199abcd-1234-0000-0000-000000000000", "0199abcd-1235-0000-0000-000000000000"},
+        {"0199abcd-1234-7abc-89ab-0123456789ff", "0199abcd-1234-7abc-89ab-0123456789ff",
+         "0199abcd-1234-7abc-89ab-012345678a00"},
+        {"f", "f0000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff"},
+    };
+    static const char *const wrong[] = {"", "-", "g", "01 ", "0199abcd-1234-7abc-89ab-0123456789ff0"};
+    struct job_id first, behind;
+    char text[JOB_ID_TEXT_SIZE];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(job_id_range(cases[i].prefix, &first, &behind), OK);
+        assert_string_equal(job_id_format(&first, text), cases[i].first);
+        assert_string_equal(job_id_format(&behind, text), cases[i].behind);
+    }
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        assert_int_equal(job_id_range(wrong[i], &first, &behind), INVALID);
+}
+
 static void anything_but_36_characters_of_a_uuid_is_invalid(void **state)
 {
     static const char good[] = "0199abcd-1234-7abc-89ab-0123456789ab";
@@ -178,6 +204,7 @@ TEST_MAIN(cmocka_unit_test(text_is_a_version_7_uuid_in_lower_case),
           cmocka_unit_test(time_is_in_the_first_48_bits),
           cmocka_unit_test(parse_gives_back_what_format_wrote_in_either_case),
           cmocka_unit_test(anything_but_36_characters_of_a_uuid_is_invalid),
+          cmocka_unit_test(range_holds_what_begins_with_the_prefix_and_nothing_else),
           cmocka_unit_test(low_62_bits_are_drawn_anew_for_each_id),
           cmocka_unit_test(ids_of_one_process_grow_strictly),
           cmocka_unit_test(prefixes_of_threads_never_meet),
