@@ -122,6 +122,7 @@ static int run_list(struct control *control)
 static const struct command_option list_options[] = {
     SELECTION_OPTIONS(listed),
     {"limit", OPTION_NUMBER, "N", "at most so many; 0 = all (20)", &listed.limit},
+    {"id", OPTION_TEXT, "BEGINNING", "only those whose id begins so", &listed.id},
     {"before", OPTION_TEXT, "ID", "older than this job: the next page", &before_text},
     {"ids", OPTION_FLAG, NULL, "only the ids, for other commands", &ids_only},
     {0}};

@@ -70,31 +70,56 @@ struct page {
     bool more;
 };
 
-static int walk(struct control *control, const struct store_filter *filter, const struct selection *selection,
-                int (*each)(void *, const struct job *), void *context, bool *more)
+/* From where to where: the ids that begin as was asked for, before `before`, old enough. */
+struct range {
+    struct job_id from, before;
+    bool has_from, has_before;
+};
+
+static void end_before(struct range *range, const struct job_id *id)
 {
-    struct job_id before = {{0}};
-    bool bounded = selection->before != NULL || selection->older_than_ms > 0;
-    if (selection->older_than_ms > 0)
-        before = id_of_time(clock_wall_ms() - selection->older_than_ms);
-    if (selection->before != NULL &&
-        (selection->older_than_ms == 0 || memcmp(selection->before->bytes, before.bytes, JOB_ID_BYTES) < 0))
-        before = *selection->before;
+    if (!range->has_before || memcmp(id->bytes, range->before.bytes, JOB_ID_BYTES) < 0)
+        range->before = *id;
+    range->has_before = true;
+}
+
+static int make_range(const struct control *control, const struct selection *selection, struct range *range)
+{
+    struct job_id behind;
+    *range = (struct range){.has_from = selection->id != NULL};
+    if (selection->before != NULL)
+        end_before(range, selection->before);
+    if (selection->older_than_ms > 0) {
+        behind = id_of_time(clock_wall_ms() - selection->older_than_ms);
+        end_before(range, &behind);
+    }
+    if (!range->has_from)
+        return 0;
+    if (job_id_range(selection->id, &range->from, &behind) != OK)
+        return control_misused(control, "--id %s is no beginning of a job id", selection->id);
+    end_before(range, &behind);
+    return 0;
+}
+
+static int walk(struct control *control, const struct store_filter *filter, struct range *range,
+                const struct selection *selection, int (*each)(void *, const struct job *), void *context,
+                bool *more)
+{
     int64_t left = selection->limit > 0 ? selection->limit : INT64_MAX;
     struct page page = {.more = true};
     int status = 0;
     while (status == 0 && page.more && left > 0) {
         struct error error;
         size_t limit = left < PAGE ? (size_t)left : PAGE;
-        enum outcome outcome = store_list(control->store, filter, bounded ? &before : NULL, limit,
-                                          control_deadline(), &page.jobs, &page.count, &page.more, &error);
+        enum outcome outcome =
+            store_list(control->store, filter, range->has_before ? &range->before : NULL, limit,
+                       control_deadline(), &page.jobs, &page.count, &page.more, &error);
         if (outcome != OK)
             return control_fail(outcome, &error);
         for (size_t i = 0; i < page.count && status == 0; i++)
             status = each(context, &page.jobs[i]);
         if (page.count > 0)
-            before = page.jobs[page.count - 1].id;
-        bounded = true;
+            end_before(range, &page.jobs[page.count - 1].id);
         left -= (int64_t)page.count;
         free(page.jobs);
     }
@@ -108,6 +133,13 @@ int selection_each(struct control *control, const struct selection *selection,
 {
     char functions[COMMAND_TEXTS_MAX][JOB_FUNCTION_SIZE];
     struct store_filter filter;
+    struct range range;
     int status = make_filter(control, selection, &filter, functions);
-    return status == 0 ? walk(control, &filter, selection, each, context, more) : status;
+    if (status == 0)
+        status = make_range(control, selection, &range);
+    if (status != 0)
+        return status;
+    if (range.has_from)
+        filter.from = &range.from;
+    return walk(control, &filter, &range, selection, each, context, more);
 }

@@ -7,6 +7,7 @@
 struct selection {
     const char *status; /* as written; NULL = any */
     struct option_texts functions;
+    const char *id;              /* its beginning; NULL = any */
     int64_t older_than_ms;       /* created longer ago; 0 = any */
     int64_t limit;               /* 0 = all */
     const struct job_id *before; /* NULL = from the newest */

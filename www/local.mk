@@ -27,6 +27,7 @@ dist_wwwjs_DATA = \
 	www/js/main.js \
 	www/js/message.js \
 	www/js/new.js \
+	www/js/search.js \
 	www/js/settings.js \
 	www/js/theme.js \
 	www/js/timeline.js \

@@ -62,7 +62,7 @@ test("search opens a job by its id, and narrows what is loaded by a part of one"
   await page.keyboard.press("/");
   await page.keyboard.type(id.slice(-8));
   await eventually(async () => (await rows(page).count()) === 1, "one row is left");
-  await page.getByText(/^1 of the \d+ jobs loaded here/).waitFor();
+  await page.getByText("1 job found. Enter opens it.").waitFor();
   await page.keyboard.press("Escape");
   await eventually(async () => (await rows(page).count()) > 1, "all rows are back");
   await page.getByLabel("Search by job id").fill(` ${site.base}job/${id.toUpperCase()} `);
@@ -83,6 +83,48 @@ test("the list is endless by cursor, and new jobs neither shift nor double a row
   const ids = await rows(page).evaluateAll((list) => list.map((row) => row.dataset.job));
   assert.deepEqual(ids, [...new Set(ids)].sort().reverse());
   assert.equal(await page.getByRole("button", { name: "Older jobs" }).isVisible(), false);
+});
+
+test("search finds any job in the store by the beginning of its id", async (t) => {
+  const { body } = await site.ask("job?limit=200");
+  const old = body.jobs.at(-1).jobId;
+  const page = await openPage(t, browser, site);
+  const search = page.getByLabel("Search by job id");
+  await rows(page).nth(49).waitFor();
+  assert.equal(await page.locator(`[data-job="${old}"]`).count(), 0, "it is not loaded");
+  await search.fill(old.slice(0, 23).toUpperCase());
+  await page.locator(`[data-job="${old}"]`).waitFor();
+  await page.getByText("1 job found. Enter opens it.").waitFor();
+  assert.equal(await rows(page).count(), 1);
+  // The address and the other filters know it.
+  await page.waitForURL(`${site.base}#/?id=${old.slice(0, 23)}`);
+  await page.reload();
+  await page.locator(`[data-job="${old}"]`).waitFor();
+  await chip(page, /Running/).click();
+  await page.getByRole("heading", { name: "No such job" }).waitFor();
+  await page.getByText(/among those of this filter/).waitFor();
+  await chip(page, /All/).click();
+  await page.locator(`[data-job="${old}"]`).waitFor();
+  // What all ids begin with is too many; what none has in it, none.
+  await search.fill(old.slice(0, 3));
+  await page.getByText(/^\d+ jobs found and more/).waitFor();
+  await search.fill("nothing like an id");
+  await page.getByRole("heading", { name: "No such job" }).waitFor();
+  await page.getByRole("button", { name: "Clear the search" }).click();
+  await rows(page).nth(49).waitFor();
+  // Enter does not wait for the list.
+  await search.fill(old.slice(0, 23));
+  await page.keyboard.press("Enter");
+  await page.waitForURL(`${site.base}#/job/${old}`);
+});
+
+test("an unchanged list is asked for by its ETag and not sent again", async (t) => {
+  const page = await openPage(t, browser, site, { path: "#/?status=SUCCEEDED" });
+  const listed = (response) => /\/job\?limit/.test(response.url());
+  await page.waitForResponse((response) => listed(response) && response.status() === 304);
+  assert.ok((await rows(page).count()) > 0);
+  const id = await site.run("stage", { script: ["exit 0"] });
+  await page.locator(`[data-job="${id}"]`).waitFor();
 });
 
 test("more new jobs than a page has leave no hole", async (t) => {

@@ -185,6 +185,10 @@ def test_a_list_is_filtered(site):
     assert site.ids("--function", "noop") == [noop]
     assert set(site.ids("--function", "noop", "--function", "echo", "--function", "noop")) == {noop, echo}
     assert site.ids("--status", "running") == []
+    assert site.ids("--id", noop) == [noop]
+    assert site.ids("--id", echo[:-6].upper(), "--function", "echo") == [echo]
+    assert set(site.ids("--id", noop[:4])) == {noop, echo} and site.ids("--id", "0000") == []
+    assert "--id zz is no beginning" in site.ctl("list", "--id", "zz", status=64).err
     assert site.ids("--older-than", "1h") == []
     worker.eventually(lambda: set(site.ids("--older-than", "10ms")) == {noop, echo}, 5, "they are older than 10 ms")
 
@@ -346,3 +350,8 @@ def test_bash_completes(site, words, expected):
     said = subprocess.run(["bash", "-c", script], capture_output=True, text=True,
                           env={**os.environ, "PATH": f"{CTL.parent}:{os.environ['PATH']}", "JOBGATE_CONFIG": str(site.file)})
     assert said.stdout.split() == expected, said
+
+
+def test_bash_completes_the_id_of_any_job(site):
+    first, *_ = site.put("noop", count=60, start=False)
+    test_bash_completes(site, ["show", first[:-4]], [first])

@@ -68,10 +68,12 @@ export function getJob(id, { etag, wait, signal } = {}) {
   return json(jobPath(id) + (wait ? `?wait=${wait}` : ""), { headers: since(etag), signal });
 }
 
-export function listJobs({ status, name, cursor, limit = 50, etag, signal } = {}) {
+// `id`: only jobs whose id begins so.
+export function listJobs({ status, name, id, cursor, limit = 50, etag, signal } = {}) {
   const query = new URLSearchParams({ limit });
   if (status) query.set("status", status);
   if (name) query.set("function", name);
+  if (id) query.set("id", id);
   if (cursor) query.set("cursor", cursor);
   return json(`job?${query}`, { headers: since(etag), signal });
 }

@@ -190,6 +190,6 @@ export function showJob(main, id) {
     return last ? null : LOG_EVERY;
   }
   const logFollower = beside(followLog);
-  const stops = [keepFresh(refresh), everySecond(tick), logFollower.stop];
+  const stops = [keepFresh(refresh).stop, everySecond(tick), logFollower.stop];
   return () => stops.forEach((stop) => stop());
 }

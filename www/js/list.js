@@ -7,6 +7,7 @@ import { counted, curlKey, isTerminal, shellWord, STATUSES, statusWord } from ".
 import { everySecond, keepFresh } from "./live.js";
 import { jobTable } from "./list_table.js";
 import { errorMessage, isFinal } from "./message.js";
+import { jobSearch } from "./search.js";
 import { setTitle } from "./title.js";
 
 const FAST = 2000;  // ms between two looks while something moves
@@ -15,7 +16,6 @@ const PAGE = 50;
 const CATCH_UP = 200; // the most that a page has: when more than PAGE came since the last look
 const OLDER_AT_ONCE = 6; // older jobs that still move are asked for one by one, so many in a turn
 const ROWS_MOST = 2000;
-const ID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/i;
 
 function curlLine() {
   return `curl ${shellWord(url("job").href)}${curlKey(key())} -H 'Content-Type: application/json' -d '{}'`;
@@ -31,27 +31,28 @@ function emptyState(filtered) {
     element("pre", {}, line), element("p", { class: "row centred" }, copyButton("Copy", () => line), element("a", { class: "button", href: "#/new" }, "Submit from this page")));
 }
 
-function filterAddress(status, name) {
+function filterAddress(status, name, id = "") {
   const query = new URLSearchParams();
   if (status) query.set("status", status);
   if (name) query.set("function", name);
+  if (id) query.set("id", id);
   return `#/${query.size > 0 ? `?${query}` : ""}`;
 }
 
-// The counts by status, the function, the search.
-function filterBar(status, name, onsearch) {
+// The counts by status, the function, and beside them the search.
+function filterBar(status, name, search) {
   const counts = new Map();
+  const links = new Map();
   const chips = ["", ...STATUSES].map((value) => {
     const count = element("b");
     counts.set(value, count);
-    return element("a", { class: `chip ${value}`, href: filterAddress(value, name), "aria-current": value === status ? "true" : null },
+    const link = element("a", { class: `chip ${value}`, "aria-current": value === status ? "true" : null },
       value === "" ? "All" : statusWord(value), " ", count);
+    links.set(value, link);
+    return link;
   });
-  const select = element("select", { "aria-label": "Function", onchange: () => { location.hash = filterAddress(status, select.value); } }, element("option", { value: "" }, "All functions"));
+  const select = element("select", { "aria-label": "Function", onchange: () => { location.hash = filterAddress(status, select.value, search.text()); } }, element("option", { value: "" }, "All functions"));
   if (name) select.append(element("option", { value: name, selected: true }, name));
-  const search = element("input", { id: "search", type: "search", placeholder: "Search by job id", "aria-label": "Search by job id", autocomplete: "off", spellcheck: "false", class: "mono",
-    oninput: () => onsearch(search.value.trim().toLowerCase(), false) });
-  const form = element("form", { role: "search", class: "search", onsubmit: (event) => { event.preventDefault(); onsearch(search.value.trim().toLowerCase(), true); } }, search, element("kbd", { "aria-hidden": "true" }, "/"));
   function update(functions) {
     const totals = Object.fromEntries(STATUSES.map((value) => [value, 0]));
     for (const entry of functions) {
@@ -62,8 +63,17 @@ function filterBar(status, name, onsearch) {
     setText(counts.get(""), STATUSES.reduce((sum, value) => sum + totals[value], 0).toLocaleString());
     return totals;
   }
-  const node = element("div", { class: "filters" }, element("nav", { "aria-label": "Status", class: "chips" }, chips), element("div", { class: "row" }, select, form));
-  return { node, update, search };
+  function pointLinks() {
+    for (const [value, link] of links) link.href = filterAddress(value, name, search.text());
+  }
+  // The other filters keep what is searched for, and so does the address of this one.
+  function keepSearch() {
+    pointLinks();
+    history.replaceState(null, "", filterAddress(status, name, search.text()));
+  }
+  const node = element("div", { class: "filters" }, element("nav", { "aria-label": "Status", class: "chips" }, chips), element("div", { class: "row" }, select, search.node));
+  pointLinks();
+  return { node, update, keepSearch };
 }
 
 // What a waiting job's function and the workers are up to: a list does not tell why each one waits.
@@ -79,8 +89,9 @@ function loadOf(answer) {
 export function showList(main, parameters) {
   const status = STATUSES.includes(parameters.get("status")) ? parameters.get("status") : "";
   const name = parameters.get("function") ?? "";
+  const search = jobSearch(parameters.get("id") ?? "", { status, name }, searched);
   const filters = filterBar(status, name, search);
-  const hint = element("p", { class: "note", role: "status" });
+  const problem = element("p", { class: "note", role: "status" });
   const jobs = jobTable();
   const charts = chartsPanel();
   const content = element("div");
@@ -88,36 +99,38 @@ export function showList(main, parameters) {
   const end = element("p", { class: "row centred" }, more);
   let newest = [];
   let older = [];
+  let isKnown = false; // the newest page has come
   let cursor;
   let etag;
   let failedBefore = null; // so that the tab tells when one fails while it is open
   let load = () => null;
 
-  main.append(element("h1", { class: "visually-hidden" }, "Jobs"), charts.node, filters.node, hint, content, end);
-  if (parameters.has("search")) filters.search.focus();
+  main.append(element("h1", { class: "visually-hidden" }, "Jobs"), charts.node, filters.node, search.hint, problem, content, end);
+  if (parameters.has("search")) search.input.focus();
 
-  // A whole id opens that job; a part of one hides the rows without it.
-  function search(text, isEntered) {
-    const whole = ID.exec(text);
-    if (whole && isEntered) { location.hash = `#/job/${whole[0]}`; return; }
-    const matches = jobs.narrow(text);
-    if (isEntered && matches.length === 1) location.hash = `#/job/${matches[0]}`;
-    else setText(hint, text === "" ? "" : whole ? "Enter opens this job." : `${matches.length} of the ${counted(newest.length + older.length, "job")} loaded here. A whole id finds any job.`);
+  function searched(asksStore) {
+    show();
+    if (!asksStore) return;
+    filters.keepSearch();
+    fresh.now();
+  }
+  function fill(kind, build) {
+    if (content.dataset.shown !== kind) content.replaceChildren(build());
+    content.dataset.shown = kind;
   }
   function show() {
-    const all = [...newest, ...older];
-    if (all.length === 0) {
-      if (content.dataset.shown !== "empty") content.replaceChildren(emptyState(Boolean(status || name)));
-      content.dataset.shown = "empty";
-    } else {
-      if (content.firstChild !== jobs.node) content.replaceChildren(jobs.node);
-      content.dataset.shown = "jobs";
-      jobs.show(all, load);
-    }
-    more.hidden = !cursor || all.length >= ROWS_MOST;
+    const loaded = [...newest, ...older];
+    const shown = search.rows(loaded);
+    search.say(shown);
+    if (shown?.length > 0) {
+      fill("jobs", () => jobs.node);
+      jobs.show(shown, load);
+    } else if (search.text() === "" && isKnown) fill("empty", () => emptyState(Boolean(status || name)));
+    else if (shown) fill(`nothing ${search.text()}`, search.nothing);
+    more.hidden = !cursor || loaded.length >= ROWS_MOST || search.text() !== "";
   }
   async function loadOlder() {
-    if (more.disabled || !cursor) return;
+    if (more.disabled || more.hidden) return;
     more.disabled = true;
     try {
       const { body } = await listJobs({ status, name, cursor });
@@ -126,7 +139,8 @@ export function showList(main, parameters) {
       cursor = body.next;
       show();
       announce(counted(body.jobs.length, "older job"));
-    } catch (error) { setText(hint, error.message); }
+      setText(problem, "");
+    } catch (error) { setText(problem, error.message); }
     more.disabled = false;
   }
   // What is older than the newest page stays; what should be in it and is not has left this filter or has expired.
@@ -149,6 +163,7 @@ export function showList(main, parameters) {
     const known = new Set(newest.map((job) => job.jobId));
     if (known.size > 0 && answer.body.next && !answer.body.jobs.some((job) => known.has(job.jobId))) answer = await listJobs({ status, name, limit: CATCH_UP, signal });
     ({ etag } = answer);
+    isKnown = true;
     takeNewest(answer.body);
   }
   async function refreshOlder(signal) {
@@ -176,12 +191,12 @@ export function showList(main, parameters) {
   }
   async function refresh(signal) {
     try {
-      const [, functions] = await Promise.all([refreshNewest(signal), listFunctions(signal)]);
+      const [, functions] = await Promise.all([search.text() === "" ? refreshNewest(signal) : search.refresh(signal), listFunctions(signal)]);
       load = loadOf(functions);
-      await refreshOlder(signal);
+      if (search.text() === "") await refreshOlder(signal);
       tell(filters.update(functions.functions ?? []));
       show();
-      return [...newest, ...older].some((job) => !isTerminal(job.status)) ? FAST : SLOW;
+      return (search.rows([...newest, ...older]) ?? []).some((job) => !isTerminal(job.status)) ? FAST : SLOW;
     } catch (error) {
       if (error.name === "AbortError") throw error;
       if (isFinal(error)) {
@@ -197,6 +212,7 @@ export function showList(main, parameters) {
   }
   const watcher = new IntersectionObserver((entries) => { if (entries.some((entry) => entry.isIntersecting)) loadOlder(); }, { rootMargin: "200px" });
   watcher.observe(more);
-  const stops = [keepFresh(refresh), everySecond(jobs.tick), () => watcher.disconnect(), charts.stop];
+  const fresh = keepFresh(refresh);
+  const stops = [fresh.stop, search.stop, everySecond(jobs.tick), () => watcher.disconnect(), charts.stop];
   return () => stops.forEach((stop) => stop());
 }

@@ -65,9 +65,6 @@ export function jobTable() {
   const head = ["Status", "Job", "Progress", "Submitted", "Took"].map((text, index) => element("th", { scope: "col", class: index > 2 ? "number" : null }, text));
   const node = element("table", { class: "jobs" }, element("caption", { class: "visually-hidden" }, "Jobs, newest first"), element("thead", {}, element("tr", {}, head)), body);
   const rows = new Map();
-  let wanted = "";
-
-  const fits = (entry) => wanted === "" || entry.job.jobId.includes(wanted);
 
   function show(jobs, load) {
     const keep = new Set(jobs.map((job) => job.jobId));
@@ -84,20 +81,9 @@ export function jobTable() {
         rows.set(job.jobId, entry);
       }
       entry.update(job, load);
-      entry.row.hidden = !fits(entry);
       if (place === entry.row) place = place.nextSibling;
       else body.insertBefore(entry.row, place);
     }
   }
-  // Shows only rows whose id has this text in it; gives their ids.
-  function narrow(text) {
-    wanted = text;
-    const matches = [];
-    for (const [id, entry] of rows) {
-      entry.row.hidden = !fits(entry);
-      if (!entry.row.hidden) matches.push(id);
-    }
-    return matches;
-  }
-  return { node, show, narrow, tick: (now) => { for (const entry of rows.values()) entry.tick(now); } };
+  return { node, show, tick: (now) => { for (const entry of rows.values()) entry.tick(now); } };
 }

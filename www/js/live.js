@@ -33,12 +33,14 @@ function showBanner(error, next) {
   countDown = setInterval(tell, 1000);
 }
 
-// Calls refresh(signal) again and again until the returned function is called. refresh resolves to the milliseconds
-// until the next call (0: at once, it is a long-poll; null: never again), and throws an ApiError when it could not.
+// Calls refresh(signal) again and again until stop() is called. refresh resolves to the milliseconds until the next call
+// (0: at once, it is a long-poll; null: never again), and throws an ApiError when it could not. now() calls it at once, for
+// something else is asked for than before.
 export function keepFresh(refresh) {
   let timer = 0;
   let failures = 0;
   let round = null;
+  let isWanted = false;
   let over = false;
   let ended = false;
 
@@ -49,6 +51,7 @@ export function keepFresh(refresh) {
     if (document.hidden) { showState("paused"); return; }
     const mine = new AbortController();
     round = mine;
+    isWanted = false;
     let next;
     try {
       next = await refresh(mine.signal);
@@ -72,7 +75,13 @@ export function keepFresh(refresh) {
     round = null;
     if (next === null) ended = true;
     else if (document.hidden && !over) showState("paused");
-    else if (!over) timer = setTimeout(turn, next);
+    else if (!over) timer = setTimeout(turn, isWanted ? 0 : next);
+  }
+
+  function now() {
+    isWanted = true;
+    if (round) round.abort();
+    else turn();
   }
 
   function visibility() {
@@ -92,14 +101,17 @@ export function keepFresh(refresh) {
   addEventListener("online", tryNow);
   button.addEventListener("click", tryNow);
   turn();
-  return () => {
-    over = true;
-    clearTimeout(timer);
-    round?.abort();
-    showBanner(null);
-    document.removeEventListener("visibilitychange", visibility);
-    removeEventListener("online", tryNow);
-    button.removeEventListener("click", tryNow);
+  return {
+    now,
+    stop: () => {
+      over = true;
+      clearTimeout(timer);
+      round?.abort();
+      showBanner(null);
+      document.removeEventListener("visibilitychange", visibility);
+      removeEventListener("online", tryNow);
+      button.removeEventListener("click", tryNow);
+    },
   };
 }
 
