@@ -34,6 +34,23 @@ export async function eventually(condition, words, limit = LIMIT) {
   }
 }
 
+// What a test has begun is ended in the reverse order, whatever else fails: node's own `after` hooks run in the order in which
+// they were made, so that a server would end before the page that asks it.
+const begun = new WeakMap();
+export function atEnd(t, action) {
+  if (!begun.has(t)) {
+    begun.set(t, []);
+    t.after(async () => {
+      let failure;
+      for (const end of begun.get(t).reverse()) {
+        try { await end(); } catch (error) { failure ??= error; }
+      }
+      if (failure) throw failure;
+    });
+  }
+  begun.get(t).push(action);
+}
+
 // ---- one installation ----
 
 function installFunctions(target) {
@@ -155,7 +172,7 @@ export async function openPage(t, browser, site, { path = "", expected = [], col
   const troubles = [];
   page.on("pageerror", (error) => troubles.push(`error: ${error.message}`));
   page.on("console", (message) => { if (message.type() === "error") troubles.push(message.text()); });
-  t.after(async () => {
+  atEnd(t, async () => {
     await context.close();
     const left = troubles.filter((text) => !expected.some((pattern) => pattern.test(text)));
     assert.deepEqual(left, [], "the page complains");
@@ -197,7 +214,7 @@ export class OwnChromium {
     page.setDefaultTimeout(LIMIT);
     const troubles = [];
     page.on("pageerror", (error) => troubles.push(error.message));
-    t.after(async () => {
+    atEnd(t, async () => {
       await page.close();
       assert.deepEqual(troubles, [], "the page complains");
     });

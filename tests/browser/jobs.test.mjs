@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { deflateSync } from "node:zlib";
-import { eventually, launchBrowser, openPage, screenshot, Site } from "./harness.mjs";
+import { atEnd, eventually, launchBrowser, openPage, screenshot, Site } from "./harness.mjs";
 
 let site;
 let browser;
@@ -136,7 +136,7 @@ test("why a job waits stands beside it, and the time it waits moves", async (t) 
 
 test("the timeline has the wait, each attempt, and what became of it", async (t) => {
   const again = await Site.start({ "function.stage.retries": 1, "function.stage.backoff": "100ms" });
-  t.after(() => again.stop());
+  atEnd(t, () => again.stop());
   const id = await again.run("stage", { script: ["log tried", "exit 3"] });
   const page = await openPage(t, browser, again, { path: `#/job/${id}` });
   await page.locator(".timeline rect.bad").nth(1).waitFor();

@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { eventually, openPage, OwnChromium, Site } from "./harness.mjs";
+import { atEnd, eventually, openPage, OwnChromium, Site } from "./harness.mjs";
 
 const JOBS = Number(process.env.JOBGATE_BROWSER_JOBS ?? 10000);
 const CHANGES = 50;    // a second
@@ -55,7 +55,7 @@ test("10,000 jobs and 50 changes a second: hidden it costs nothing and asks noth
   }, "250 rows are loaded");
   await page.evaluate(() => scrollTo(0, 0));
   const changes = disturb();
-  t.after(() => changes.stop());
+  atEnd(t, () => changes.stop());
 
   const load = async (words) => {
     const [cpu, from, count] = [await chromium.rendererSeconds(), performance.now(), changes.count()];

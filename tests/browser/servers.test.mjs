@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import http from "node:http";
 import { after, before, test } from "node:test";
-import { launchBrowser, openPage, Site } from "./harness.mjs";
+import { atEnd, launchBrowser, openPage, Site } from "./harness.mjs";
 
 let browser;
 before(async () => { browser = await launchBrowser(); });
@@ -26,7 +26,7 @@ async function useIt(page) {
 for (const server of ["apache", "apache-cgi", "nginx"]) {
   test(`the page works behind ${server}`, async (t) => {
     const site = await Site.start({}, { server });
-    t.after(() => site.stop());
+    atEnd(t, () => site.stop());
     await useIt(await openPage(t, browser, site));
   });
 }
@@ -54,9 +54,9 @@ async function mount(site, prefix) {
 
 test("the page works below any path, and asks for nothing outside of it", async (t) => {
   const site = await Site.start();
-  t.after(() => site.stop());
+  atEnd(t, () => site.stop());
   const server = await mount(site, "/~me/jobs/");
-  t.after(() => { server.closeAllConnections(); server.close(); });
+  atEnd(t, () => { server.closeAllConnections(); server.close(); });
   const base = `http://127.0.0.1:${server.address().port}/~me/jobs/`;
   const page = await openPage(t, browser, { base });
   const outside = [];

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { after, before, test } from "node:test";
-import { launchBrowser, Site } from "./harness.mjs";
+import { atEnd, launchBrowser, Site } from "./harness.mjs";
 
 let closed; // an installation that shares with nobody
 let open; // one that shares with the first of the strangers
@@ -37,7 +37,7 @@ async function jobs(site) {
 
 async function elsewhere(t, origin) {
   const context = await browser.newContext();
-  t.after(() => context.close());
+  atEnd(t, () => context.close());
   const page = await context.newPage();
   await page.goto(origin);
   return page;

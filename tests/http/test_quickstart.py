@@ -22,7 +22,11 @@ def folder():
     with tempfile.TemporaryDirectory(prefix="jg-", dir="/tmp") as path:
         os.chmod(path, 0o755)
         yield path
-        eventually(lambda: not processes.find(path), 10, "nothing of it is left")
+        try:
+            eventually(lambda: not processes.find(path), 10, "nothing of it is left")
+        finally:
+            for process in processes.find(path):
+                process.kill()
 
 
 def run(*options, **more):
@@ -65,13 +69,20 @@ def test_jobs_are_kept_from_start_to_start(folder):
 
 
 class Started:
-    """quickstart --serve on a free port, its line read."""
+    """quickstart --serve on a free port, its line read. `ignored`: the signals that it is started with as ignored. All
+    others are at their defaults, whatever the tests themselves were started with: a shell cannot trap what was ignored
+    before it began."""
 
-    def __init__(self, folder, *options):
+    def __init__(self, folder, *options, ignored=()):
+        def set_signals():
+            for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+                signal.signal(number, signal.SIG_IGN if number in ignored else signal.SIG_DFL)
+
         self.data = f"{folder}/data"
         self.process = subprocess.Popen(
             [QUICKSTART, "--build", BUILD, "--serve", "--port", "0", "--data", self.data, *options],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+            preexec_fn=set_signals,
         )
         self.said = ""
         for line in self.process.stdout:
@@ -101,6 +112,17 @@ def test_signals_end_it_and_all_it_started(folder, number):
     assert '"QUEUED"' in post.stdout
     eventually(lambda: processes.find(folder, "sleep"), 10, "the function runs")
     assert started.end(number) == 0, started.said
+    assert not processes.find(folder)
+
+
+def test_as_a_job_of_nohup_or_of_a_script_it_is_ended_by_term_only(folder):
+    ignored = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
+    started = Started(folder, ignored=ignored)
+    for number in ignored:
+        started.process.send_signal(number)
+    answer = subprocess.run(["curl", "-s", f"http://127.0.0.1:{started.port}/healthz"], stdin=subprocess.DEVNULL)
+    assert answer.returncode == 0 and started.process.poll() is None
+    assert started.end() == 0, started.said
     assert not processes.find(folder)
 
 
