@@ -1,6 +1,7 @@
 #include "config.h"
 #include "program.h"
 
+#include "configuration.h"
 #include "transport.h"
 
 #include <malloc.h>
@@ -14,58 +15,17 @@
 
 extern char **environ;
 
-static void print_help(const struct program *program)
+/* The command line of a person, or of a web server that starts a FastCGI program. Returns an exit status, or -1 to go on and
+ * serve. */
+static int read_arguments(struct command_line *line, int argc, char *argv[])
 {
-    printf(
-        "Usage: jobgate-%s [CONFIGURATION]\n"
-        "       jobgate-%s -t [CONFIGURATION] | --help | --version\n\n"
-        "%s\n\n"
-        "It is started by a web server, as a FastCGI program (the listening socket is its standard input)\n"
-        "or as a CGI program. CONFIGURATION is the file to use; without it, the file that JOBGATE_CONFIG "
-        "names,\n"
-        "else the one in %s.\n\n"
-        "  -t          check the configuration and print it\n"
-        "  --help      this text\n"
-        "  --version   the version\n",
-        program->name, program->name, program->purpose, JOBGATE_SYSCONFDIR);
-}
-
-static int check_configuration(const char *file)
-{
-    struct configuration *configuration = NULL;
-    struct error error = {0};
-    struct buffer text = {0};
-    if (configuration_load(file, &configuration, &error) != OK) {
-        fprintf(stderr, "%s\n", error.text);
-        return EX_CONFIG;
-    }
-    configuration_dump(configuration, &text);
-    fwrite(text.data, 1, text.length, stdout);
-    buffer_free(&text);
-    configuration_release(configuration);
-    return 0;
-}
-
-/* The command line of a person. Returns an exit status, or -1 to go on and serve. */
-static int run_options(const struct program *program, int argc, char *argv[])
-{
-    if (argc < 2)
-        return -1;
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
-        print_help(program);
-        return 0;
-    }
-    if (strcmp(argv[1], "--version") == 0) {
-        printf("jobgate-%s %s\n", program->name, PACKAGE_VERSION);
-        return 0;
-    }
-    if (strcmp(argv[1], "-t") == 0)
-        return check_configuration(configuration_path(argv[2]));
-    if (argv[1][0] == '-') {
-        fprintf(stderr, "jobgate-%s: unknown option %s; try --help\n", program->name, argv[1]);
-        return EX_USAGE;
-    }
-    return -1;
+    static const struct option options[] = {COMMAND_LINE_OPTIONS, {0}};
+    int option, status = -1;
+    while (status < 0 && (option = getopt_long(argc, argv, COMMAND_LINE_SHORT, options, NULL)) != -1)
+        status = command_line_option(line, option);
+    if (status < 0 && line->file == NULL && optind < argc)
+        line->file = argv[optind++];
+    return status >= 0 ? status : command_line_end(line, argc, argv, optind);
 }
 
 static bool is_cgi_request(void)
@@ -93,9 +53,14 @@ static void explain_start_by_hand(const struct program *program)
 
 int program_main(const struct program *program, int argc, char *argv[])
 {
+    char name[32];
+    struct command_line line = {.program = name, .usage = program->usage};
     bool cgi_request = is_cgi_request();
-    if (!cgi_request) {
-        int status = run_options(program, argc, argv);
+    snprintf(name, sizeof name, "jobgate-%s", program->name);
+    if (is_interpreter() && argc > 1) {
+        line.file = argv[1];
+    } else if (!cgi_request) {
+        int status = read_arguments(&line, argc, argv);
         if (status >= 0)
             return status;
     }
@@ -107,9 +72,7 @@ int program_main(const struct program *program, int argc, char *argv[])
     /* Many short-lived small blocks on a few threads: an arena for each thread would be memory for nothing.
      */
     mallopt(M_ARENA_MAX, 2);
-    const char *argument = argc > 1 ? argv[1] : NULL;
-    const char *file = configuration_path(fastcgi || is_interpreter() ? argument : NULL);
-    struct service *service = service_start(program->name, file, program->access);
+    struct service *service = service_start(program->name, configuration_path(line.file), program->access);
     if (service == NULL)
         return EX_OSERR;
     struct application application = {&program->router, service, program->accepting, program->housekeeping};

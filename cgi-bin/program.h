@@ -8,10 +8,19 @@
 #define JOBGATE_PROGRAM_H
 
 #include "application.h"
+#include "command_line.h"
+
+/* Both are started in the same way. */
+#define PROGRAM_USAGE(program, purpose)                                                                      \
+    "Usage: " program " [--config FILE | FILE]\n"                                                            \
+    "       " program " [--config FILE] --test | --help | --version\n" purpose "\n\n"                        \
+    "It is started by a web server, as a FastCGI program (the listening socket is its standard input)\n"     \
+    "or as a CGI program. A FILE alone is the configuration, too, so that the first line of a script can\n"  \
+    "name it.\n\n"
 
 struct program {
-    const char *name; /* "submit" */
-    const char *purpose;
+    const char *name;  /* "submit" */
+    const char *usage; /* of --help: PROGRAM_USAGE */
     enum store_access access;
     unsigned accepting; /* threads that accept at once: measured, see pool.h */
     struct router router;

@@ -23,8 +23,9 @@ static const struct route routes[] = {
 
 static const struct program program = {
     .name = "status",
-    .purpose =
-        "Tells how jobs are going: GET, HEAD and OPTIONS of /job, /job/{id}, /functions, /healthz, /readyz.",
+    .usage = PROGRAM_USAGE(
+        "jobgate-status",
+        "Tells how jobs are going: GET, HEAD and OPTIONS of /job, /job/{id}, /functions, /healthz, /readyz."),
     .access = STORE_READ,
     .accepting = 8,
     .router = {"status", routes, sizeof routes / sizeof *routes},

@@ -23,7 +23,8 @@ static const struct route routes[] = {
 
 static const struct program program = {
     .name = "submit",
-    .purpose = "Accepts jobs: POST /job, DELETE /job/{id}, POST /job/{id}/retry.",
+    .usage =
+        PROGRAM_USAGE("jobgate-submit", "Accepts jobs: POST /job, DELETE /job/{id}, POST /job/{id}/retry."),
     .access = STORE_WRITE,
     .accepting = 4, /* more of them only queue before the gate */
     .router = {"submit", routes, sizeof routes / sizeof *routes},

@@ -1,6 +1,7 @@
 /* main.c - the program jobgatectl: reads the command line by the tables of the commands
  *
  *     jobgatectl [--config FILE] [--json] COMMAND [options] [arguments]
+ *     jobgatectl [--config FILE] --test | --help | --version
  *
  * It works on the store itself, through its gate like everybody; no web server is needed, and none is asked (but by
  * `doctor --url`). Started by root it becomes the user of the data folder first (user.h).
@@ -8,12 +9,12 @@
 #include "config.h"
 #include "command.h"
 
+#include "command_line.h"
 #include "output.h"
 #include "setting.h"
 #include "user.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,15 +29,15 @@
 
 static int print_usage(FILE *stream, int status)
 {
-    fputs("Usage: jobgatectl [--config FILE] [--json] COMMAND [options] [arguments]\n\n", stream);
+    fputs("Usage: jobgatectl [--config FILE] [--json] COMMAND [options] [arguments]\n"
+          "       jobgatectl [--config FILE] --test | --help | --version\n\n",
+          stream);
     for (size_t i = 0; commands[i] != NULL; i++)
         fprintf(stream, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
-    fputs("\n  -c, --config FILE  the configuration; else $JOBGATE_CONFIG, else " JOBGATE_SYSCONFDIR
-          "/jobgate/jobgate.conf\n"
-          "      --json         for programs\n"
-          "  -h, --help         this text; jobgatectl COMMAND --help: that of a command\n"
-          "      --version\n",
+    fputs("\njobgatectl COMMAND --help tells what a command takes.\n\n"
+          "      --json         for programs\n",
           stream);
+    fputs(command_line_help, stream);
     return status;
 }
 
@@ -69,6 +70,8 @@ static int print_words(const struct command *command)
          option != NULL && option->name != NULL; option++)
         printf("--%s\n", option->name);
     puts("--config\n--json\n--help");
+    if (command == NULL)
+        puts("--test\n--version");
     return output_end(0);
 }
 
@@ -82,14 +85,12 @@ static const struct command *find_command(const char *name)
     return NULL;
 }
 
-enum { GLOBAL_VERSION = 1, GLOBAL_JSON, GLOBAL_WORDS, FIRST_OWN = 256 };
+enum { GLOBAL_JSON = 1, GLOBAL_WORDS, FIRST_OWN = 256 };
 
 static size_t make_options(const struct command *command, struct option options[OPTIONS_MAX])
 {
-    static const struct option global[] = {{"config", required_argument, NULL, 'c'},
+    static const struct option global[] = {COMMAND_LINE_OPTIONS,
                                            {"json", no_argument, NULL, GLOBAL_JSON},
-                                           {"help", no_argument, NULL, 'h'},
-                                           {"version", no_argument, NULL, GLOBAL_VERSION},
                                            {"words", no_argument, NULL, GLOBAL_WORDS}};
     size_t count = sizeof global / sizeof global[0];
     memcpy(options, global, sizeof global);
@@ -133,26 +134,28 @@ static int take_option(const struct control *control, const struct command_optio
 static int read_options(struct control *control, int count, char **words)
 {
     struct option options[OPTIONS_MAX + 8];
+    struct command_line line = {.program = "jobgatectl"};
     const struct command *command = control->command;
     int letter, status = -1;
     make_options(command, options);
     while (status < 0 &&
-           (letter = getopt_long(count, words, command == NULL ? "+c:h" : "c:h", options, NULL)) != -1) {
-        if (letter == 'c')
-            control->file = optarg;
-        else if (letter == GLOBAL_JSON)
+           (letter = getopt_long(count, words, command == NULL ? "+" COMMAND_LINE_SHORT : COMMAND_LINE_SHORT,
+                                 options, NULL)) != -1) {
+        if (letter == GLOBAL_JSON)
             control->json = true;
         else if (letter == 'h')
             status = command != NULL ? print_help(command) : print_usage(stdout, 0);
-        else if (letter == GLOBAL_VERSION)
-            status = puts("jobgatectl " PACKAGE_VERSION) < 0 ? EX_IOERR : 0;
         else if (letter == GLOBAL_WORDS)
             status = print_words(command);
         else if (letter < FIRST_OWN)
-            status = EX_USAGE;
+            status = command_line_option(&line, letter);
         else if (take_option(control, &command->options[letter - FIRST_OWN], optarg) != 0)
             status = EX_USAGE;
     }
+    if (line.file != NULL)
+        control->file = line.file;
+    if (status < 0 && line.test)
+        return command_line_test(line.program, configuration_path(control->file));
     return status;
 }
 

@@ -9,6 +9,8 @@ lib_libjobgate_a_SOURCES = \
 	lib/buffer.h \
 	lib/clock.c \
 	lib/clock.h \
+	lib/command_line.c \
+	lib/command_line.h \
 	lib/configuration.c \
 	lib/configuration.h \
 	lib/configuration_current.c \

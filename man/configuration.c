@@ -46,7 +46,7 @@ static const char head[] = ".\\\" Made by man/configuration.c from the table of 
                            "wrong is logged, and what held before stays in force.\n"
                            "The file decides which programs run: it has to belong to root or to the user\n"
                            "of the programs, and nobody else may be able to write it.\n"
-                           ".Ql jobgate-worker --test\n"
+                           ".Ql jobgatectl --test\n"
                            "checks it and prints what is in force.\n";
 
 static const char tail[] = ".Sh ENVIRONMENT OF FUNCTIONS\n"

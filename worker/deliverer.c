@@ -8,6 +8,7 @@
 
 #include "configuration.h"
 #include "clock.h"
+#include "command_line.h"
 #include "courier.h"
 #include "deliverer.h"
 #include "destination.h"
@@ -17,7 +18,6 @@
 #include "store.h"
 #include "webhook.h"
 
-#include <getopt.h>
 #include <inttypes.h>
 #include <nettle/sha2.h>
 #include <pthread.h>
@@ -311,26 +311,23 @@ static enum outcome run(const struct configuration *configuration, struct error 
 
 static const char usage[] =
     "Usage: jobgate-deliver [--config FILE]\n"
+    "       jobgate-deliver [--config FILE] --test | --help | --version\n"
     "Tells receivers how jobs ended (callbacks, on_success, on_failure), and ends when nothing is due soon.\n"
-    "Jobgate starts it by itself; starting it by hand does no harm.\n"
-    "\n"
-    "  -c, --config FILE  the configuration; else $JOBGATE_CONFIG, else " JOBGATE_SYSCONFDIR
-    "/jobgate/jobgate.conf\n"
-    "  -h, --help         this text\n"
-    "  -V, --version      the version\n";
+    "Jobgate starts it by itself; starting it by hand does no harm.\n\n";
 
 static int start(const char *file)
 {
     struct error error;
-    enum outcome outcome = configuration_start(file, &error);
-    if (outcome == OK) {
-        struct configuration *configuration = configuration_current();
-        outcome =
-            log_open("deliver", configuration->log_file, (enum log_level)configuration->log_level, &error);
-        if (outcome == OK)
-            outcome = run(configuration, &error);
-        configuration_release(configuration);
+    if (configuration_start(file, &error) != OK) {
+        fprintf(stderr, "jobgate-deliver: %s\n", error.text); /* where the log is, nobody has said */
+        return EX_CONFIG;
     }
+    struct configuration *configuration = configuration_current();
+    enum outcome outcome =
+        log_open("deliver", configuration->log_file, (enum log_level)configuration->log_level, &error);
+    if (outcome == OK)
+        outcome = run(configuration, &error);
+    configuration_release(configuration);
     if (outcome == OK)
         return EX_OK;
     log_event(LOG_LEVEL_ERROR, "failed", "detail", error.text, NULL);
@@ -339,27 +336,12 @@ static int start(const char *file)
 
 int main(int argc, char *argv[])
 {
-    static const struct option options[] = {{"config", required_argument, NULL, 'c'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {"version", no_argument, NULL, 'V'},
-                                            {0}};
-    const char *file = NULL;
-    int option;
-    while ((option = getopt_long(argc, argv, "c:hV", options, NULL)) != -1) {
-        switch (option) {
-        case 'c':
-            file = optarg;
-            break;
-        case 'h':
-            fputs(usage, stdout);
-            return EX_OK;
-        case 'V':
-            puts("jobgate-deliver " PACKAGE_VERSION);
-            return EX_OK;
-        default:
-            fputs("jobgate-deliver: see --help\n", stderr);
-            return EX_USAGE;
-        }
-    }
-    return start(configuration_path(file));
+    static const struct option options[] = {COMMAND_LINE_OPTIONS, {0}};
+    struct command_line line = {.program = "jobgate-deliver", .usage = usage};
+    int option, status = -1;
+    while (status < 0 && (option = getopt_long(argc, argv, COMMAND_LINE_SHORT, options, NULL)) != -1)
+        status = command_line_option(&line, option);
+    if (status < 0)
+        status = command_line_end(&line, argc, argv, optind);
+    return status >= 0 ? status : start(configuration_path(line.file));
 }

@@ -3,7 +3,7 @@
  *     jobgate-worker --config FILE --slot N --life X     started by jobgate-supervisor
  *     jobgate-worker [--config FILE] --sweep             from cron: puts back what dead workers left, starts workers for
  *                                                        what is due, removes what has expired
- *     jobgate-worker [--config FILE] --test              checks the configuration and prints what is in force
+ *     jobgate-worker [--config FILE] --test, …           the options of every program (command_line.h)
  *
  * Signals: TERM, INT and HUP end the attempt (TERM, kill_grace, KILL), give the job back and end the worker.
  * Exit status: 0; EX_CONFIG with words on standard error; EX_UNAVAILABLE when the store cannot be used; EX_USAGE; 90 for
@@ -14,6 +14,7 @@
 #include "worker.h"
 
 #include "clock.h"
+#include "command_line.h"
 #include "deliverer.h"
 #include "launch.h"
 #include "log.h"
@@ -21,7 +22,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,27 +32,20 @@
 #define SWEEP_EXPIRE_ROUNDS 100
 #define SWEEP_PATIENCE_MS   10000
 
-enum mode { MODE_WORK, MODE_SWEEP, MODE_TEST };
-
 struct command {
-    enum mode mode;
-    const char *file; /* NULL = not given */
+    struct command_line line;
+    bool sweep;
     struct slot_identity identity;
     bool has_slot;
     bool has_life;
 };
 
-static int usage(FILE *stream, int status)
-{
-    fputs(
-        "Usage: jobgate-worker [--config FILE] --sweep   put back what dead workers left, start workers for\n"
-        "                                               what is due, remove what has expired (for cron)\n"
-        "       jobgate-worker [--config FILE] --test    check the configuration and print what is in force\n"
-        "       jobgate-worker --help | --version\n"
-        "Workers are started by jobgate-supervisor, with --slot and --life.\n",
-        stream);
-    return status;
-}
+static const char usage[] =
+    "Usage: jobgate-worker [--config FILE] --sweep\n"
+    "       jobgate-worker [--config FILE] --test | --help | --version\n"
+    "Runs jobs. Workers are started by jobgate-supervisor, with --slot and --life; not by hand.\n\n"
+    "      --sweep        put back what dead workers left, start workers for what is due, remove\n"
+    "                     what has expired (for cron)\n";
 
 static int fail(int status, const struct error *error)
 {
@@ -60,23 +53,6 @@ static int fail(int status, const struct error *error)
     if (status != EX_CONFIG) /* which says where the log is */
         log_event(LOG_LEVEL_ERROR, "worker_failed", "reason", error->text, NULL);
     return status;
-}
-
-static int test_configuration(const char *file)
-{
-    struct configuration *configuration;
-    struct buffer text = {0};
-    struct error error;
-    if (configuration_load(file, &configuration, &error) != OK) {
-        fprintf(stderr, "jobgate-worker: %s\n", error.text);
-        return EX_CONFIG;
-    }
-    configuration_dump(configuration, &text);
-    configuration_release(configuration);
-    bool written =
-        !text.failed && fwrite(text.data, 1, text.length, stdout) == text.length && fflush(stdout) == 0;
-    buffer_free(&text);
-    return written ? 0 : EX_IOERR;
 }
 
 static enum outcome start(struct worker *worker, const char *file, int given, struct error *error)
@@ -202,18 +178,15 @@ static bool parse_number(const char *text, int base, uint64_t most, uint64_t *nu
 /* -1: go on; else the exit status. */
 static int parse_arguments(int count, char **arguments, struct command *command)
 {
-    static const struct option options[] = {
-        {"config", required_argument, NULL, 'c'}, {"slot", required_argument, NULL, 's'},
-        {"life", required_argument, NULL, 'l'},   {"sweep", no_argument, NULL, 'w'},
-        {"test", no_argument, NULL, 't'},         {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'V'},      {0}};
+    static const struct option options[] = {COMMAND_LINE_OPTIONS,
+                                            {"slot", required_argument, NULL, 's'},
+                                            {"life", required_argument, NULL, 'l'},
+                                            {"sweep", no_argument, NULL, 'w'},
+                                            {0}};
     uint64_t number = 0;
-    int option;
-    while ((option = getopt_long(count, arguments, "c:s:l:wthV", options, NULL)) != -1) {
+    int option, status = -1;
+    while (status < 0 && (option = getopt_long(count, arguments, COMMAND_LINE_SHORT, options, NULL)) != -1) {
         switch (option) {
-        case 'c':
-            command->file = optarg;
-            break;
         case 's':
             command->has_slot = parse_number(optarg, 10, SLOTS_MAX - 1, &number);
             command->identity.slot = (uint32_t)number;
@@ -222,37 +195,26 @@ static int parse_arguments(int count, char **arguments, struct command *command)
             command->has_life = parse_number(optarg, 16, UINT64_MAX, &command->identity.life);
             break;
         case 'w':
-            command->mode = MODE_SWEEP;
+            command->sweep = true;
             break;
-        case 't':
-            command->mode = MODE_TEST;
-            break;
-        case 'h':
-            return usage(stdout, 0);
-        case 'V':
-            puts("jobgate-worker " PACKAGE_VERSION);
-            return 0;
         default:
-            return usage(stderr, EX_USAGE);
+            status = command_line_option(&command->line, option);
         }
     }
-    return optind == count ? -1 : usage(stderr, EX_USAGE);
+    return status >= 0 ? status : command_line_end(&command->line, count, arguments, optind);
 }
 
 int main(int count, char **arguments)
 {
-    struct command command = {.mode = MODE_WORK};
+    struct command command = {.line = {.program = "jobgate-worker", .usage = usage}};
     int status = parse_arguments(count, arguments, &command);
     if (status >= 0)
         return status;
-    const char *file = configuration_path(command.file);
-    switch (command.mode) {
-    case MODE_TEST:
-        return test_configuration(file);
-    case MODE_SWEEP:
+    const char *file = configuration_path(command.line.file);
+    if (command.sweep)
         return sweep(file);
-    case MODE_WORK:
-        break;
-    }
-    return command.has_slot && command.has_life ? work(&command, file) : usage(stderr, EX_USAGE);
+    if (command.has_slot && command.has_life)
+        return work(&command, file);
+    command_line_usage(&command.line, stderr);
+    return EX_USAGE;
 }

@@ -15,6 +15,7 @@
 #include "config.h"
 
 #include "clock.h"
+#include "command_line.h"
 #include "configuration.h"
 #include "control.h"
 #include "launch.h"
@@ -26,7 +27,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <poll.h>
@@ -279,48 +279,36 @@ static int run(const char *file, unsigned slot, bool given)
     return status;
 }
 
-static int usage(FILE *stream, int status)
-{
-    fputs("Usage: jobgate-supervisor --config FILE --slot N\n"
-          "Holds slot N and looks after the worker in it. Started by jobgate-submit, jobgate-status,\n"
-          "`jobgate-worker --sweep` and other supervisors; not by hand.\n"
-          "  --help  --version\n",
-          stream);
-    return status;
-}
+static const char usage[] =
+    "Usage: jobgate-supervisor [--config FILE] --slot N\n"
+    "       jobgate-supervisor [--config FILE] --test | --help | --version\n"
+    "Holds slot N and looks after the worker in it. Started by jobgate-submit, jobgate-status,\n"
+    "`jobgate-worker --sweep` and other supervisors; not by hand.\n\n";
 
 int main(int count, char **arguments)
 {
     static const struct option options[] = {
-        {"config", required_argument, NULL, 'c'}, {"slot", required_argument, NULL, 's'},
-        {"given", no_argument, NULL, 'g'},        {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'V'},      {0}};
-    const char *file = NULL;
-    unsigned long slot = 0;
-    int option;
+        COMMAND_LINE_OPTIONS, {"slot", required_argument, NULL, 's'}, {"given", no_argument, NULL, 'g'}, {0}};
+    struct command_line line = {.program = "jobgate-supervisor", .usage = usage};
+    unsigned long slot = SLOTS_MAX;
+    int option, status = -1;
     bool given = false;
     char *end = "";
-    while ((option = getopt_long(count, arguments, "c:s:hV", options, NULL)) != -1) {
-        switch (option) {
-        case 'c':
-            file = optarg;
-            break;
-        case 's':
+    while (status < 0 && (option = getopt_long(count, arguments, COMMAND_LINE_SHORT, options, NULL)) != -1) {
+        if (option == 's')
             slot = strtoul(optarg, &end, 10);
-            break;
-        case 'g':
+        else if (option == 'g')
             given = true;
-            break;
-        case 'h':
-            return usage(stdout, 0);
-        case 'V':
-            puts("jobgate-supervisor " PACKAGE_VERSION);
-            return 0;
-        default:
-            return usage(stderr, EX_USAGE);
-        }
+        else
+            status = command_line_option(&line, option);
     }
-    if (optind != count || *end != '\0' || slot >= SLOTS_MAX)
-        return usage(stderr, EX_USAGE);
-    return run(configuration_path(file), (unsigned)slot, given);
+    if (status < 0)
+        status = command_line_end(&line, count, arguments, optind);
+    if (status >= 0)
+        return status;
+    if (*end != '\0' || slot >= SLOTS_MAX) {
+        command_line_usage(&line, stderr);
+        return EX_USAGE;
+    }
+    return run(configuration_path(line.file), (unsigned)slot, given);
 }

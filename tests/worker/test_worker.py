@@ -5,11 +5,12 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import time
 
 import pytest
 
-from conftest import LANDLOCK, eventually
+from conftest import BUILD, LANDLOCK, eventually
 
 
 def events(log, event):
@@ -356,11 +357,40 @@ def test_configuration_is_checked_and_printed(site):
     assert done.returncode == 78 and re.search(r"jobgate\.conf:\d+: ", done.stderr) and "max_wokers" in done.stderr
 
 
-def test_each_program_knows_help_and_version(site):
-    site.configure()
-    for option in ("--help", "--version"):
-        assert site.worker(option).returncode == 0
-    assert site.worker().returncode == 64
+@pytest.mark.parametrize("program", ["cgi-bin/jobgate-submit", "cgi-bin/jobgate-status", "worker/jobgate-supervisor",
+                                     "worker/jobgate-worker", "worker/jobgate-deliver", "ctl/jobgatectl"])
+def test_every_program_takes_the_same_options_the_same_way(site, program):
+    def run(*words, environment=None):
+        return subprocess.run([BUILD / program, *words], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              env={"PATH": os.environ["PATH"], **(environment or {})})
+
+    name = program.partition("/")[2]
+    site.configure(max_workers="3")
+    for words in (["--help"], ["-h"]):
+        done = run(*words)
+        assert done.returncode == 0 and done.stdout.startswith(f"Usage: {name} ") and done.stderr == ""
+        for line in ("-c, --config FILE ", "-t, --test ", "-h, --help ", "-V, --version "):
+            assert f"\n  {line}" in done.stdout
+    for words in (["--version"], ["-V"]):
+        assert re.fullmatch(rf"{name} \d+\.\d+\.\d+\n", run(*words).stdout)
+    file = str(site.file)
+    printed = site.worker("--test").stdout
+    for words, environment in ((["-t", "-c", file], None), (["--config", file, "--test"], None), (["--test"], {"JOBGATE_CONFIG": file})):
+        done = run(*words, environment=environment)
+        assert (done.returncode, done.stdout, done.stderr) == (0, printed, "") and "max_workers = 3" in printed
+    assert run("--bogus").returncode == 64
+    if name.startswith("jobgate-"):
+        done = run("one", "more")
+        assert (done.returncode, done.stdout) == (64, "") and "--config FILE" in done.stderr
+    if name in ("jobgate-worker", "jobgate-supervisor"):
+        assert run().returncode == 64
+    site.configure(max_wokers="4")
+    done = run("-t", "--config", file)
+    assert done.returncode == 78 and re.fullmatch(rf"{name}: \S+jobgate\.conf:\d+: .*max_wokers.*\n", done.stderr), done
+    if name in ("jobgate-supervisor", "jobgate-worker", "jobgate-deliver"):
+        mode = {"jobgate-supervisor": ["--slot", "0"], "jobgate-worker": ["--sweep"]}.get(name, [])
+        done = run("--config", file, *mode)
+        assert done.returncode == 78 and re.fullmatch(rf"{name}: \S+jobgate\.conf:\d+: .*max_wokers.*\n", done.stderr), done
 
 
 # ---- the function's room ----
