@@ -12,11 +12,12 @@
  * 200). */
 #if HAVE_DECL_INI_MAX_LINE
 #define LINE_SIZE    4096
-#define LINE_LONGEST 2000 /* printed again, with every quote doubled, it still fits */
+#define LINE_LONGEST 2000
 #else
 #define LINE_SIZE    INI_MAX_LINE
 #define LINE_LONGEST (INI_MAX_LINE - 3)
 #endif
+#define LINE_FITS (LINE_SIZE - 3) /* with its end, in what inih is given */
 
 /* ---- reading ---- */
 
@@ -211,7 +212,7 @@ static void take_line(struct lines *lines, const char *start, const char *end, c
         return;
     if (has_control_character(start, end))
         refuse(lines, "control character");
-    else if (end - start > LINE_LONGEST)
+    else if (end - start > LINE_FITS)
         refuse(lines, "the line is too long");
     else if (*start == '[')
         take_section(lines, start, end);
@@ -250,7 +251,17 @@ static bool unquote(char *value)
     return closed;
 }
 
-/* inih's ini_handler. */
+/* As key = "value", with what is between the quotes escaped. */
+static size_t printed_length(const char *key, const char *value)
+{
+    size_t length = strlen(key) + strlen(" = \"\"") + strlen(value);
+    for (; *value != '\0'; value++)
+        length += *value == '"' || *value == '\\';
+    return length;
+}
+
+/* inih's ini_handler. How long a line is allowed to be is asked of it as configuration_dump() prints it: whatever was accepted
+ * is accepted again. */
 static int take_pair(void *user, const char *section, const char *key, const char *value)
 {
     struct lines *lines = user;
@@ -261,6 +272,8 @@ static int take_pair(void *user, const char *section, const char *key, const cha
     memcpy(text, value, length + 1);
     if (text[0] == '"' && !unquote(text))
         refuse(lines, "a value in quotes ends with '\"' and has only \\\" and \\\\ inside");
+    else if (printed_length(key, text) > LINE_LONGEST)
+        refuse(lines, "the line is too long");
     else
         lines->outcome = lines->reader->key(lines->context, key, text, lines->line, &lines->words);
     return lines->outcome == OK;

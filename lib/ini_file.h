@@ -8,8 +8,8 @@
  *     key = "a # b \" \\"
  *     [section]
  *
- * Lines go up to 2000 bytes with an inih that takes its limits at run time (Debian's); with another one up to what it was
- * built for (197), and " ;" inside of quotes is refused. Thread-safe. */
+ * Lines, written as key = "value" without a comment, go up to 2000 bytes with an inih that takes its limits at run time
+ * (Debian's); with another one up to what it was built for (197), and " ;" inside of quotes is refused. Thread-safe. */
 #ifndef JOBGATE_INI_FILE_H
 #define JOBGATE_INI_FILE_H
 

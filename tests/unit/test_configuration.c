@@ -307,6 +307,28 @@ static char *dumped(const struct configuration *configuration)
     return text.data;
 }
 
+/* Escaped, a value gets longer: what is too long when it is printed is refused at once. */
+static void longest_line_that_is_accepted_is_dumped_as_one_that_is(void **state)
+{
+    struct buffer text = {0};
+    buffer_append_text(&text, "env.QUOTES=x");
+    struct configuration *longest = NULL, *next = NULL, *again = NULL;
+    struct error error;
+    while (configuration_parse("/etc/j.conf", text.data, text.length, &next, &error) == OK) {
+        configuration_release(longest);
+        longest = next;
+        buffer_append_text(&text, "\"");
+    }
+    assert_non_null(strstr(error.text, "too long"));
+    assert_in_range(text.length, 900, 1100);
+    char *dump = dumped(longest);
+    assert_int_equal(configuration_parse("/etc/j.conf", dump, strlen(dump), &again, &error), OK);
+    configuration_release(again);
+    configuration_release(longest);
+    free(dump);
+    buffer_free(&text);
+}
+
 static void dump_loads_again_to_the_same_values(void **state)
 {
     struct configuration *first = parse("data_dir = data\nlog_level = debug\nbase_url = "
@@ -698,28 +720,26 @@ static void threads_see_one_version_whole_while_it_is_edited(void **state)
 #define PURE(name)    cmocka_unit_test(name)
 #define ON_DISK(name) cmocka_unit_test_setup_teardown(name, open_place, close_place)
 
-TEST_MAIN(PURE(empty_file_gives_the_documented_defaults),
-          PURE(section_wins_over_the_top_and_the_top_over_the_default), PURE(every_function_of_many_is_found),
-          PURE(retention_of_a_status_wins_over_retention_whatever_stands_first),
-          PURE(relative_paths_start_at_the_folder_of_the_file),
-          PURE(variables_of_a_section_add_to_those_of_all), PURE(comments_quotes_and_spaces_are_taken_off),
-          PURE(interpreter_line_is_a_comment), PURE(long_names_and_lines_are_whole_or_refused),
-          PURE(malformed_lines_are_refused_with_their_number), PURE(nul_bytes_are_refused),
-          PURE(sections_that_are_no_function_are_refused),
-          PURE(what_stands_twice_is_refused_and_names_the_first_line),
-          PURE(unknown_key_is_refused_with_the_nearest_one), PURE(installation_key_in_a_section_is_refused),
-          PURE(value_out_of_range_is_refused_with_the_range), PURE(variables_of_the_worker_are_refused),
-          PURE(dump_loads_again_to_the_same_values), PURE(template_has_every_key_and_changes_nothing),
-          PURE(uncommented_template_says_what_the_defaults_say),
-          ON_DISK(edited_file_is_taken_over_without_a_restart),
-          ON_DISK(file_replaced_by_rename_is_taken_over),
-          ON_DISK(broken_edit_is_told_once_and_the_old_values_stay),
-          ON_DISK(missing_file_is_told_once_and_the_old_values_stay),
-          ON_DISK(file_is_looked_at_once_a_second_at_most),
-          ON_DISK(edit_of_this_very_moment_waits_for_the_next_look),
-          ON_DISK(changed_data_dir_is_refused_while_running), ON_DISK(edited_log_level_counts_at_once),
-          ON_DISK(file_that_others_can_write_is_refused_with_the_cure),
-          ON_DISK(file_of_another_user_is_refused), ON_DISK(what_is_no_file_is_refused),
-          ON_DISK(relative_file_name_becomes_absolute),
-          PURE(path_is_the_argument_else_the_variable_else_built_in),
-          ON_DISK(threads_see_one_version_whole_while_it_is_edited))
+TEST_MAIN(
+    PURE(empty_file_gives_the_documented_defaults),
+    PURE(section_wins_over_the_top_and_the_top_over_the_default), PURE(every_function_of_many_is_found),
+    PURE(retention_of_a_status_wins_over_retention_whatever_stands_first),
+    PURE(relative_paths_start_at_the_folder_of_the_file), PURE(variables_of_a_section_add_to_those_of_all),
+    PURE(comments_quotes_and_spaces_are_taken_off), PURE(interpreter_line_is_a_comment),
+    PURE(long_names_and_lines_are_whole_or_refused), PURE(malformed_lines_are_refused_with_their_number),
+    PURE(nul_bytes_are_refused), PURE(sections_that_are_no_function_are_refused),
+    PURE(what_stands_twice_is_refused_and_names_the_first_line),
+    PURE(unknown_key_is_refused_with_the_nearest_one), PURE(installation_key_in_a_section_is_refused),
+    PURE(value_out_of_range_is_refused_with_the_range), PURE(variables_of_the_worker_are_refused),
+    PURE(dump_loads_again_to_the_same_values), PURE(longest_line_that_is_accepted_is_dumped_as_one_that_is),
+    PURE(template_has_every_key_and_changes_nothing), PURE(uncommented_template_says_what_the_defaults_say),
+    ON_DISK(edited_file_is_taken_over_without_a_restart), ON_DISK(file_replaced_by_rename_is_taken_over),
+    ON_DISK(broken_edit_is_told_once_and_the_old_values_stay),
+    ON_DISK(missing_file_is_told_once_and_the_old_values_stay),
+    ON_DISK(file_is_looked_at_once_a_second_at_most),
+    ON_DISK(edit_of_this_very_moment_waits_for_the_next_look),
+    ON_DISK(changed_data_dir_is_refused_while_running), ON_DISK(edited_log_level_counts_at_once),
+    ON_DISK(file_that_others_can_write_is_refused_with_the_cure), ON_DISK(file_of_another_user_is_refused),
+    ON_DISK(what_is_no_file_is_refused), ON_DISK(relative_file_name_becomes_absolute),
+    PURE(path_is_the_argument_else_the_variable_else_built_in),
+    ON_DISK(threads_see_one_version_whole_while_it_is_edited))
