@@ -40,9 +40,10 @@ static uint64_t moving_part(const struct store_view *view)
     return part;
 }
 
-static void answer(struct exchange *exchange, const struct store_view *view)
+static void make_document(const struct exchange *exchange, const struct store_view *view,
+                          struct document *document, struct response *response)
 {
-    char etag[ETAG_SIZE];
+    const struct job *job = &view->job;
     struct job_document_parts parts = {
         .base = exchange->request.base,
         .attempts = view->attempts,
@@ -52,19 +53,54 @@ static void answer(struct exchange *exchange, const struct store_view *view)
         .deliveries = view->deliveries,
         .delivery_count = view->delivery_count,
     };
-    etag_format(view->job.revision, moving_part(view), etag);
-    response_header(&exchange->response, "ETag", etag);
-    if (etag_matches(request_header(&exchange->request, HEADER_IF_NONE_MATCH), etag))
-        exchange->response.status = 304;
-    else
-        response_json(&exchange->response, 200, job_document(&view->job, &parts));
+    *document =
+        (struct document){.status = job->status, .runner = job->runner, .expires_ms = job->expires_ms};
+    etag_format(job->revision, moving_part(view), document->etag);
+    json_print(job_document(job, &parts), &response->body);
+}
+
+/* With its text in the response's body. */
+static void answer(struct exchange *exchange, const struct document *document)
+{
+    struct response *response = &exchange->response;
+    response_header(response, "ETag", document->etag);
+    if (etag_matches(request_header(&exchange->request, HEADER_IF_NONE_MATCH), document->etag)) {
+        buffer_clear(&response->body);
+        response->status = 304;
+    } else {
+        response_header(response, "Content-Type", "application/json");
+        response->status = 200;
+    }
+    if (document->status == JOB_QUEUED)
+        service_nudge(exchange->service);
+    else if (document->status == JOB_RUNNING)
+        service_look_after(exchange->service, document->runner);
+}
+
+static enum outcome read_document(struct exchange *exchange, struct document *document, struct error *error)
+{
+    struct document_cache *cache = service_documents(exchange->service);
+    const char *base = exchange->request.base;
+    struct buffer *body = &exchange->response.body;
+    struct store_stamp stamp = store_stamp(exchange->store, &exchange->id);
+    struct store_view view;
+    if (document_cache_find(cache, &exchange->id, base, stamp, document, body))
+        return OK;
+    enum outcome outcome = store_view(exchange->store, &exchange->id, exchange->configuration,
+                                      JOB_DOCUMENT_RESULT_MAX, exchange->deadline_ms, &view, error);
+    if (outcome != OK)
+        return outcome;
+    make_document(exchange, &view, document, &exchange->response);
+    store_view_free(&view);
+    document_cache_keep(cache, &exchange->id, base, stamp, document, body);
+    return OK;
 }
 
 void job_show(struct exchange *exchange)
 {
     struct error error = {0};
     struct preference preference;
-    struct store_view view;
+    struct document document;
     if (preference_read(&exchange->request, exchange->configuration->wait_max_ms, &preference, &error) !=
         OK) {
         response_fail(&exchange->response, 400, "Bad request", "%s.", error.text);
@@ -72,8 +108,7 @@ void job_show(struct exchange *exchange)
     }
     enum outcome outcome = preference.has_wait ? wait_for_news(exchange, &preference, &error) : OK;
     if (outcome == OK)
-        outcome = store_view(exchange->store, &exchange->id, exchange->configuration, JOB_DOCUMENT_RESULT_MAX,
-                             exchange->deadline_ms, &view, &error);
+        outcome = read_document(exchange, &document, &error);
     if (outcome != OK) {
         exchange_fail(exchange, outcome, &error);
         return;
@@ -82,10 +117,5 @@ void job_show(struct exchange *exchange)
     /* Who wanted to wait and may not is to come back, but not at once. */
     if (exchange->may_not_wait)
         response_header(&exchange->response, "Retry-After", "1");
-    answer(exchange, &view);
-    if (view.job.status == JOB_QUEUED)
-        service_nudge(exchange->service);
-    else if (view.job.status == JOB_RUNNING)
-        service_look_after(exchange->service, &view.job);
-    store_view_free(&view);
+    answer(exchange, &document);
 }

@@ -8,6 +8,8 @@ cgi_bin_libjobgatehttp_a_SOURCES = \
 	cgi-bin/committer.c \
 	cgi-bin/committer.h \
 	cgi-bin/description.c \
+	cgi-bin/document_cache.c \
+	cgi-bin/document_cache.h \
 	cgi-bin/exchange.c \
 	cgi-bin/exchange.h \
 	cgi-bin/functions_list.c \

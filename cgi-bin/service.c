@@ -30,6 +30,7 @@ struct service {
     struct throttle *_Atomic throttle;
     struct meter *_Atomic meter;
     struct waiters *_Atomic waiters;
+    struct document_cache *documents;
     _Atomic int64_t next_nudge_ms;
     _Atomic int64_t next_expire_ms;
 };
@@ -89,6 +90,7 @@ struct service *service_start(const char *program, const char *configuration_fil
     service->program = program;
     service->configuration_file = configuration_file;
     service->access = access;
+    service->documents = document_cache_make();
     pthread_mutex_init(&service->lock, NULL);
     pthread_mutex_init(&service->launch_lock, NULL);
     log_open(program, NULL, LOG_LEVEL_INFO, NULL);
@@ -105,6 +107,7 @@ void service_stop(struct service *service)
     waiters_close(atomic_load(&service->waiters));
     throttle_close(atomic_load(&service->throttle));
     meter_close(atomic_load(&service->meter));
+    document_cache_free(service->documents);
     pthread_mutex_destroy(&service->lock);
     pthread_mutex_destroy(&service->launch_lock);
     free(service);
@@ -203,6 +206,11 @@ struct meter *service_meter(struct service *service, const struct configuration 
     return meter;
 }
 
+struct document_cache *service_documents(struct service *service)
+{
+    return service->documents;
+}
+
 unsigned service_workers(struct service *service, const struct configuration *configuration)
 {
     struct error error = {0};
@@ -262,11 +270,10 @@ static bool delivery_is_due(struct store *store, const struct configuration *con
 }
 
 static bool runner_is_dead(struct service *service, const struct configuration *configuration,
-                           const struct job *job)
+                           struct slot_identity runner)
 {
     pthread_mutex_lock(&service->launch_lock);
-    bool dead =
-        open_slots(service, configuration, NULL) == OK && !slots_is_alive(service->slots, job->runner);
+    bool dead = open_slots(service, configuration, NULL) == OK && !slots_is_alive(service->slots, runner);
     pthread_mutex_unlock(&service->launch_lock);
     return dead;
 }
@@ -281,7 +288,7 @@ static bool has_orphan(struct service *service, struct store *store,
     if (store_running(store, clock_deadline(configuration->store_deadline_ms), &jobs, &count, NULL) != OK)
         return false;
     for (size_t i = 0; i < count && !found; i++)
-        found = runner_is_dead(service, configuration, &jobs[i]);
+        found = runner_is_dead(service, configuration, jobs[i].runner);
     free(jobs);
     return found;
 }
@@ -300,12 +307,12 @@ void service_nudge(struct service *service)
     configuration_release(configuration);
 }
 
-void service_look_after(struct service *service, const struct job *job)
+void service_look_after(struct service *service, struct slot_identity runner)
 {
     if (!is_time(&service->next_nudge_ms, NUDGE_EVERY_MS))
         return;
     struct configuration *configuration = configuration_current();
-    if (runner_is_dead(service, configuration, job))
+    if (runner_is_dead(service, configuration, runner))
         service_work_is_there(service, configuration);
     configuration_release(configuration);
 }

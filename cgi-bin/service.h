@@ -9,6 +9,7 @@
 #ifndef JOBGATE_SERVICE_H
 #define JOBGATE_SERVICE_H
 
+#include "document_cache.h"
 #include "exchange.h"
 #include "outcome.h"
 #include "meter.h"
@@ -36,9 +37,9 @@ void service_work_is_there(struct service *service, const struct configuration *
 /* Starts a worker, or the deliverer, when something is due or was left by a worker that died, and nobody seems to
  * care; looks at most once a second. */
 void service_nudge(struct service *service);
-/* The same for a RUNNING job that somebody asks for: when worker and supervisor were killed together, a new worker puts
+/* The same for the runner of a RUNNING job that somebody asks for: when worker and supervisor were killed together, a new worker puts
  * it back. */
-void service_look_after(struct service *service, const struct job *job);
+void service_look_after(struct service *service, struct slot_identity runner);
 /* True when the process should end as soon as it is idle, and let the server start a new one. */
 bool service_wants_restart(struct service *service);
 /* Whether another request may wait, over all processes of this installation (waiters.h). */
@@ -53,6 +54,8 @@ struct throttle *service_throttle(struct service *service, const struct configur
 /* The counters, likewise. */
 struct meter *service_meter(struct service *service, const struct configuration *configuration,
                             struct error *error);
+/* Documents that were made before. NULL when memory was short. */
+struct document_cache *service_documents(struct service *service);
 /* How many slots are taken. */
 unsigned service_workers(struct service *service, const struct configuration *configuration);
 /* Removes some expired jobs, at most every ten seconds; for a time when nobody waits. In a file of its own

@@ -57,6 +57,14 @@ struct store_ticket {
 enum outcome store_sync(struct store *store, struct store_ticket ticket, int64_t deadline_ms,
                         struct error *error);
 
+/* Moves with each change of a job (now and then also without one), and with each recovery. What was read of a job after a
+ * stamp was taken is true as long as the stamp is the same. Costs no visit to the database. */
+struct store_stamp {
+    uint64_t generation; /* 0: not known */
+    uint64_t position;
+};
+struct store_stamp store_stamp(struct store *store, const struct job_id *id);
+
 /* ---- submit side ---- */
 
 struct store_submission {

@@ -3,6 +3,7 @@
 
 #include "../clock.h"
 #include "../log.h"
+#include "combiner.h"
 #include "engine.h"
 #include "log_spare.h"
 #include "../folder.h"
@@ -32,6 +33,7 @@
 
 struct environment {
     struct gate *gate;
+    struct combiner *combiner;
     struct log_sync *sync;
     struct space space;
     char *data_dir;
@@ -48,9 +50,19 @@ struct environment {
 
 enum duty { DUTY_NONE, DUTY_STARTING, DUTY_RUNNING, DUTY_DONE };
 
-/* One stay in the gate. Bodies see its first member. */
+struct visit;
+typedef enum outcome stay(struct visit *visit, transaction_body *body, void *context, struct error *error);
+
+/* One thing done in the gate. Bodies see its first member. */
 struct visit {
     struct transaction transaction;
+    struct combiner_piece piece;
+    stay *what;
+    transaction_body *body;
+    void *context;
+    int64_t deadline_ms;
+    struct error *error;
+    enum outcome outcome;
     bool recover; /* libdb is not to be trusted any more */
     bool again;   /* … and the body may be run once more after a recovery */
     bool full;
@@ -60,12 +72,19 @@ struct visit {
 
 /* ---- opening ---- */
 
+static combiner_lead stay_for_all;
+
 static enum outcome start(struct environment *environment, const struct configuration *configuration,
                           struct error *error)
 {
     enum outcome outcome = folder_open(configuration->data_dir, &environment->folder, error);
     if (outcome == OK)
         outcome = gate_open(environment->folder, engine_library(), &environment->gate, error);
+    if (outcome == OK) {
+        environment->combiner = combiner_open(environment->gate, stay_for_all, environment);
+        if (environment->combiner == NULL)
+            outcome = error_set(error, NOMEM, "no memory for the store");
+    }
     if (outcome == OK)
         outcome = log_sync_open(environment->gate, environment->folder, &environment->sync, error);
     space_init(&environment->space, environment->folder, configuration->disk_reserve);
@@ -136,6 +155,7 @@ void environment_close(struct environment *environment)
     detach(environment);
     abandon(environment);
     log_sync_close(environment->sync);
+    combiner_close(environment->combiner);
     gate_close(environment->gate);
     if (environment->folder >= 0)
         close(environment->folder);
@@ -348,28 +368,79 @@ static enum outcome look(struct visit *visit, transaction_body *body, void *cont
 
 /* ---- one stay ---- */
 
-typedef enum outcome stay(struct visit *visit, transaction_body *body, void *context, struct error *error);
+/* Inside. False: nobody else may do anything before the store has recovered. */
+static bool carry_out(struct environment *environment, struct visit *visit)
+{
+    bool sound = false;
+    engine_enter(environment->gate);
+    visit->outcome = make_ready(environment, &sound, visit->error);
+    if (visit->outcome == OK) {
+        visit->outcome = visit->what(visit, visit->body, visit->context, visit->error);
+        sound = !visit->recover && !engine_panicked(environment->engine);
+    }
+    engine_enter(NULL);
+    if (visit->full)
+        space_ran_out(&environment->space);
+    return sound;
+}
 
+static struct visit *visit_of_piece(struct combiner_piece *piece)
+{
+    return (struct visit *)((char *)piece - offsetof(struct visit, piece));
+}
+
+/* The combiner's: one stay, for this visit and those that wait. */
+static void stay_for_all(void *context, struct combiner_piece *piece)
+{
+    struct environment *environment = context;
+    struct visit *visit = visit_of_piece(piece);
+    visit->outcome = gate_enter(environment->gate, visit->deadline_ms, visit->error);
+    bool sound = visit->outcome == OK;
+    bool entered = sound;
+    while (sound && piece != NULL) {
+        sound = carry_out(environment, visit_of_piece(piece));
+        combiner_done(piece);
+        piece = sound ? combiner_next(environment->combiner) : NULL;
+    }
+    if (entered)
+        gate_leave(environment->gate, sound);
+    else
+        combiner_done(piece);
+}
+
+static struct visit visit_make(struct environment *environment, stay *what, transaction_body *body,
+                               void *context, int64_t deadline_ms, struct error *error)
+{
+    return (struct visit){.transaction = {.environment = environment},
+                          .what = what,
+                          .body = body,
+                          .context = context,
+                          .deadline_ms = deadline_ms,
+                          .error = error};
+}
+
+/* Together with those of other threads. */
 static enum outcome visit_gate(struct environment *environment, struct visit *visit, stay *what,
                                transaction_body *body, void *context, int64_t deadline_ms,
                                struct error *error)
 {
-    *visit = (struct visit){.transaction = {.environment = environment}};
+    *visit = visit_make(environment, what, body, context, deadline_ms, error);
+    enum outcome outcome = gate_usable(environment->gate, error);
+    if (outcome == OK)
+        outcome = combiner_run(environment->combiner, &visit->piece, deadline_ms, error);
+    return outcome == OK ? visit->outcome : outcome;
+}
+
+/* What takes long: nobody is to wait for it who is not before the gate. */
+static enum outcome visit_alone(struct environment *environment, struct visit *visit, stay *what,
+                                void *context, int64_t deadline_ms, struct error *error)
+{
+    *visit = visit_make(environment, what, NULL, context, deadline_ms, error);
     enum outcome outcome = gate_enter(environment->gate, deadline_ms, error);
     if (outcome != OK)
         return outcome;
-    engine_enter(environment->gate);
-    bool sound = false;
-    outcome = make_ready(environment, &sound, error);
-    if (outcome == OK) {
-        outcome = what(visit, body, context, error);
-        sound = !visit->recover && !engine_panicked(environment->engine);
-    }
-    engine_enter(NULL);
-    gate_leave(environment->gate, sound);
-    if (visit->full)
-        space_ran_out(&environment->space);
-    return outcome;
+    gate_leave(environment->gate, carry_out(environment, visit));
+    return visit->outcome;
 }
 
 /* Recovers once, and gives up with the store out of service when that did not help: a damaged page would
@@ -505,7 +576,7 @@ static enum outcome write_pages(struct environment *environment, int64_t deadlin
     enum outcome outcome = OK;
     open_tables(environment, descriptors);
     for (unsigned i = 0; i < TRICKLES_MAX && left && outcome == OK; i++) {
-        outcome = visit_gate(environment, &visit, trickle, NULL, &left, deadline_ms, error);
+        outcome = visit_alone(environment, &visit, trickle, &left, deadline_ms, error);
         start_writing(descriptors);
         clock_sleep_us(TRICKLE_PAUSE_US);
     }
@@ -520,7 +591,7 @@ static enum outcome checkpoint_now(struct environment *environment, int64_t dead
     if (outcome == OK) /* what was made dirty meanwhile */
         outcome = write_pages(environment, deadline_ms, error);
     if (outcome == OK)
-        outcome = visit_gate(environment, &visit, checkpoint, NULL, NULL, deadline_ms, error);
+        outcome = visit_alone(environment, &visit, checkpoint, NULL, deadline_ms, error);
     return outcome;
 }
 
@@ -626,6 +697,15 @@ enum outcome environment_read(struct environment *environment, transaction_body 
         return outcome;
     enum outcome synced = log_sync(environment->sync, visit.position, deadline_ms, error);
     return synced == OK ? outcome : synced;
+}
+
+/* The generation first: a recovery moves it before it lets anybody in again, and puts the words back to 0. */
+struct store_stamp environment_stamp(const struct environment *environment, const struct job_id *id)
+{
+    const struct gate_page *page = gate_page(environment->gate);
+    struct store_stamp stamp = {.generation = page->fault == GATE_SOUND ? page->generation : 0};
+    stamp.position = page->jobs[word_of(id)];
+    return stamp;
 }
 
 enum outcome environment_sync(struct environment *environment, struct store_ticket ticket,

@@ -75,6 +75,8 @@ enum outcome environment_run(struct environment *environment, transaction_body *
  * synced; with NULL, after everything committed so far is. */
 enum outcome environment_read(struct environment *environment, transaction_body *body, void *context,
                               const struct job_id *id, int64_t deadline_ms, struct error *error);
+/* store_stamp. Outside the gate. */
+struct store_stamp environment_stamp(const struct environment *environment, const struct job_id *id);
 enum outcome environment_sync(struct environment *environment, struct store_ticket ticket,
                               int64_t deadline_ms, struct error *error);
 /* generation, free space, poison. */

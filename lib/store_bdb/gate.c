@@ -60,13 +60,6 @@ struct gate {
     _Atomic bool removed;
 };
 
-/* What a waiter knows of the holder it waits for. */
-struct watch {
-    uint64_t entry;
-    int64_t pulse_ms;
-    int64_t since_ms;
-};
-
 static _Atomic int64_t patience_ms = GATE_PATIENCE_MS;
 static _Atomic int64_t disk_patience_ms = GATE_DISK_PATIENCE_MS;
 static const char *replaced_boot_id;
@@ -268,8 +261,7 @@ static void end_holder(struct gate *gate, int32_t pid, uint64_t started, int64_t
     report_holder(killed ? "gate_holder_killed" : "gate_holder_unknown", pid, silent_ms);
 }
 
-/* Called now and then by whoever waits. */
-static void watch_holder(struct gate *gate, struct watch *watch)
+void gate_watch(struct gate *gate, struct gate_watch *watch)
 {
     const struct gate_page *page = gate->page;
     uint64_t entry = page->entries;
@@ -279,7 +271,7 @@ static void watch_holder(struct gate *gate, struct watch *watch)
     uint64_t started = page->holder.started;
     int64_t now = clock_monotonic_ms();
     if (watch->since_ms == 0 || watch->entry != entry || watch->pulse_ms != pulse) {
-        *watch = (struct watch){.entry = entry, .pulse_ms = pulse, .since_ms = now};
+        *watch = (struct gate_watch){.entry = entry, .pulse_ms = pulse, .since_ms = now};
         return;
     }
     int64_t silent = now - pulse;
@@ -298,7 +290,7 @@ static void watch_holder(struct gate *gate, struct watch *watch)
 
 /* ---- entering ---- */
 
-static enum outcome busy(const struct gate *gate, struct error *error)
+enum outcome gate_busy(const struct gate *gate, struct error *error)
 {
     return error_set(error, UNAVAILABLE, "the store is busy (held by process %d)",
                      (int)gate->page->holder.pid);
@@ -313,7 +305,7 @@ static enum outcome lock_threads(struct gate *gate, int64_t deadline_ms, struct 
 {
     if (pthread_mutex_trylock(&gate->threads) == 0)
         return OK;
-    struct watch watch = {0};
+    struct gate_watch watch = {0};
     for (;;) {
         int64_t slice = clock_deadline(THREAD_WAIT_MS);
         struct timespec until = absolute(slice < deadline_ms ? slice : deadline_ms);
@@ -321,9 +313,9 @@ static enum outcome lock_threads(struct gate *gate, int64_t deadline_ms, struct 
             TELL_SANITIZER_LOCKED(&gate->threads);
             return OK;
         }
-        watch_holder(gate, &watch);
+        gate_watch(gate, &watch);
         if (clock_left(deadline_ms) == 0)
-            return busy(gate, error);
+            return gate_busy(gate, error);
     }
 }
 
@@ -389,7 +381,7 @@ static enum outcome wait_for_lock(struct gate *gate, int64_t deadline_ms, struct
     uint32_t self = (uint32_t)gate->pid;
     int64_t start = clock_monotonic_us();
     int64_t sleep_us = SLEEP_FIRST_US;
-    struct watch watch = {0};
+    struct gate_watch watch = {0};
     atomic_fetch_add(&page->waiters, 1);
     enum outcome outcome = OK;
     for (;;) {
@@ -397,7 +389,7 @@ static enum outcome wait_for_lock(struct gate *gate, int64_t deadline_ms, struct
         if (try_lock(gate))
             break;
         if (clock_left(deadline_ms) == 0) {
-            outcome = busy(gate, error);
+            outcome = gate_busy(gate, error);
             break;
         }
         uint32_t nobody = 0;
@@ -405,7 +397,7 @@ static enum outcome wait_for_lock(struct gate *gate, int64_t deadline_ms, struct
             atomic_compare_exchange_strong(&page->wanted, &nobody, self);
         sleep_until_released(gate, seen, sleep_us);
         sleep_us = sleep_us * 2 < SLEEP_MOST_US ? sleep_us * 2 : SLEEP_MOST_US;
-        watch_holder(gate, &watch);
+        gate_watch(gate, &watch);
     }
     stop_waiting(page, self);
     return outcome;
@@ -464,12 +456,19 @@ static void sign_in(struct gate *gate, int64_t now)
     atomic_store_explicit(&page->dirty, 1, memory_order_seq_cst);
 }
 
+enum outcome gate_usable(const struct gate *gate, struct error *error)
+{
+    return gate->descriptor >= 0
+               ? OK
+               : error_set(error, UNAVAILABLE,
+                           "the store cannot be used in a child of the process that opened it");
+}
+
 enum outcome gate_enter(struct gate *gate, int64_t deadline_ms, struct error *error)
 {
-    if (gate->descriptor < 0)
-        return error_set(error, UNAVAILABLE,
-                         "the store cannot be used in a child of the process that opened it");
-    enum outcome outcome = lock_threads(gate, deadline_ms, error);
+    enum outcome outcome = gate_usable(gate, error);
+    if (outcome == OK)
+        outcome = lock_threads(gate, deadline_ms, error);
     if (outcome != OK)
         return outcome;
     outcome = lock_processes(gate, deadline_ms, error);
@@ -535,6 +534,7 @@ bool gate_is_stale(const struct gate *gate)
 void gate_recovered(struct gate *gate, uint64_t position)
 {
     struct gate_page *page = gate->page;
+    page->generation++; /* before `jobs`: see environment_stamp */
     memset(page->attached, 0, sizeof page->attached);
     page->attaches = 0;
     for (size_t i = 0; i < GATE_JOB_WORDS; i++)
@@ -546,7 +546,6 @@ void gate_recovered(struct gate *gate, uint64_t position)
     page->spare_started_ms = 0;
     memcpy(page->boot_id, gate->boot_id, sizeof page->boot_id);
     page->library = gate->library;
-    page->generation++;
     gate->recovery_due = NULL;
 }
 

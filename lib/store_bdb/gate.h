@@ -100,6 +100,19 @@ enum outcome gate_open(int folder, uint32_t library, struct gate **gate, struct 
 void gate_close(struct gate *gate); /* NULL is legal. Not inside */
 struct gate_page *gate_page(struct gate *gate);
 
+/* UNAVAILABLE in a child after fork(). */
+enum outcome gate_usable(const struct gate *gate, struct error *error);
+/* UNAVAILABLE with words that name the holder. */
+enum outcome gate_busy(const struct gate *gate, struct error *error);
+/* What a waiter knows of the holder it waits for. Begins as zeroes. */
+struct gate_watch {
+    uint64_t entry;
+    int64_t pulse_ms;
+    int64_t since_ms;
+};
+/* Called now and then by whoever waits for somebody inside: see above. */
+void gate_watch(struct gate *gate, struct gate_watch *watch);
+
 /* UNAVAILABLE at the deadline (monotonic ms), after a fork, when the file was removed or when the store is
  * damaged. */
 enum outcome gate_enter(struct gate *gate, int64_t deadline_ms, struct error *error);

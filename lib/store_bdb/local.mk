@@ -3,6 +3,8 @@ lib_libjobgate_a_SOURCES += \
 	lib/store_bdb/backup.c \
 	lib/store_bdb/backup_list.c \
 	lib/store_bdb/backup_list.h \
+	lib/store_bdb/combiner.c \
+	lib/store_bdb/combiner.h \
 	lib/store_bdb/delivery_load.c \
 	lib/store_bdb/delivery_rows.h \
 	lib/store_bdb/delivery_save.c \

@@ -36,6 +36,11 @@ enum outcome store_get(struct store *store, const struct job_id *id, int64_t dea
     return environment_read(store->environment, get_job, &call, id, deadline_ms, error);
 }
 
+struct store_stamp store_stamp(struct store *store, const struct job_id *id)
+{
+    return environment_stamp(store->environment, id);
+}
+
 enum outcome store_wait(struct store *store, const struct job_id *id, uint64_t revision, int64_t deadline_ms,
                         struct job *job, struct error *error)
 {

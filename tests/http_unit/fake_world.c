@@ -43,6 +43,7 @@ static struct {
     } calls[CALLS_MAX];
     enum job_status ends;
     const char *ends_with;
+    uint64_t stamp;
 } world = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static struct store the_store;
@@ -59,6 +60,7 @@ void fake_reset(void)
     memset(world.calls, 0, sizeof world.calls);
     world.count = 0;
     world.ends = 0;
+    world.stamp = 0;
     world.configuration = (struct configuration){
         .file = "/fake/jobgate.conf",
         .data_dir = "/fake/data",
@@ -362,6 +364,16 @@ enum outcome store_get(struct store *store, const struct job_id *id, int64_t dea
         return outcome != OK ? outcome : NOTFOUND;
     *job = record->job;
     return OK;
+}
+
+struct store_stamp store_stamp(struct store *store, const struct job_id *id)
+{
+    return (struct store_stamp){.generation = world.stamp > 0, .position = world.stamp};
+}
+
+void fake_stamp(uint64_t stamp)
+{
+    world.stamp = stamp;
 }
 
 enum outcome store_cancel(struct store *store, const struct configuration *configuration,

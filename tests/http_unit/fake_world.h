@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 void fake_reset(void);
 /* From now on this call ("store_submit") ends with this outcome; OK lets it work again. */
@@ -25,6 +26,8 @@ struct configuration *fake_configuration(void);
 const char *fake_job(enum job_status status, const char *result, const char *result_type);
 /* The job of this id, to be edited; NULL when there is none. */
 struct job *fake_find(const char *id);
+/* What store_stamp says of every job; 0, as after fake_reset: not known. */
+void fake_stamp(uint64_t stamp);
 void fake_log(const char *id, const char *text);
 size_t fake_job_count(void);
 /* While store_wait sleeps, the job ends like this. */

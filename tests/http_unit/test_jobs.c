@@ -262,6 +262,52 @@ static void etag_gives_304_until_something_changes(void **state)
     assert_int_equal(ask("GET", of_job(""), NULL, same)->status, 200);
 }
 
+static void unchanged_job_is_not_read_again(void **state)
+{
+    char first[2048], etag[64];
+    make(JOB_SUCCEEDED, "{\"a\":1}", "application/json");
+    fake_stamp(1);
+    snprintf(first, sizeof first, "%s", get(of_job(""))->body);
+    snprintf(etag, sizeof etag, "If-None-Match: %s", header("ETag"));
+    assert_string_equal(get(of_job(""))->body, first);
+    assert_int_equal(fake_calls("store_view"), 1);
+
+    char uri[512];
+    snprintf(uri, sizeof uri, "/elsewhere%s", of_job("")); /* its links are others */
+    static const char *const below[] = {"SCRIPT_NAME=/elsewhere", NULL};
+    assert_non_null(strstr(ask("GET", uri, NULL, below)->body, "/elsewhere/job/"));
+    assert_int_equal(fake_calls("store_view"), 2);
+
+    get(of_job(""));
+    fake_find(id)->log_size = 77;
+    fake_stamp(2);
+    assert_string_equal((get(of_job("")), member("logSize")), "77");
+    assert_int_equal(fake_calls("store_view"), 4);
+}
+
+static void kept_document_answers_a_condition_too(void **state)
+{
+    static char condition[80];
+    static const char *const more[] = {condition, NULL};
+    make(JOB_SUCCEEDED, "{}", "application/json");
+    fake_stamp(1);
+    get(of_job(""));
+    snprintf(condition, sizeof condition, "HTTP_IF_NONE_MATCH=%s", header("ETag"));
+    const struct answer *answer = ask("GET", of_job(""), NULL, more);
+    assert_int_equal(answer->status, 304);
+    assert_int_equal(answer->body_length, 0);
+    assert_int_equal(fake_calls("store_view"), 1);
+}
+
+static void queued_job_is_read_each_time_since_its_place_changes(void **state)
+{
+    make(JOB_QUEUED, NULL, NULL);
+    fake_stamp(1);
+    get(of_job(""));
+    get(of_job(""));
+    assert_int_equal(fake_calls("store_view"), 2);
+}
+
 static void wait_ends_with_the_job(void **state)
 {
     make(JOB_RUNNING, NULL, NULL);
@@ -499,7 +545,9 @@ TEST_MAIN(
     ask_test(prefer_wait_on_a_post_gives_the_ended_job), ask_test(same_key_replays_the_first_answer),
     ask_test(document_has_what_the_contract_names), ask_test(queued_job_says_why_it_waits),
     ask_test(text_results_are_strings_and_large_ones_are_not_inlined), ask_test(results_are_never_pages),
-    ask_test(etag_gives_304_until_something_changes), ask_test(wait_ends_with_the_job),
+    ask_test(etag_gives_304_until_something_changes), ask_test(unchanged_job_is_not_read_again),
+    ask_test(kept_document_answers_a_condition_too),
+    ask_test(queued_job_is_read_each_time_since_its_place_changes), ask_test(wait_ends_with_the_job),
     ask_test(wait_with_the_current_etag_ends_with_304_and_with_an_older_one_at_once),
     ask_test(wait_over_the_cap_or_of_a_client_that_left_answers_at_once), ask_test(log_tells_where_it_is),
     ask_test(cancel_is_200_when_done_and_202_while_it_is_being_stopped), ask_test(purge_erases_and_says_so),
