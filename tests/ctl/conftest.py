@@ -62,6 +62,16 @@ class Installation(worker.Installation):
         assert result.status == status, result
         return result
 
+    def open_to(self, user):
+        """What root starts here can run as this user, wherever the build tree is; whose the data folder is remains to be said."""
+        self.own_programs()
+        self.configure()
+        self.folder.chmod(0o755)
+        self.file.chmod(0o644)
+        log = self.folder / "log"
+        log.touch()
+        os.chown(log, user.pw_uid, user.pw_gid)
+
     def submit(self, function, event="{}", *more):
         return self.ctl("submit", function, event, *more).out.strip()
 

@@ -294,11 +294,8 @@ def test_a_key_is_shown_once_and_kept_as_its_sum(site):
 def test_started_by_root_it_leaves_nothing_of_roots(site):
     user = pwd.getpwnam("nobody")
     data = site.data
-    site.folder.chmod(0o755)
+    site.open_to(user)
     os.chown(data, user.pw_uid, user.pw_gid)
-    (site.folder / "log").touch()
-    os.chown(site.folder / "log", user.pw_uid, user.pw_gid)
-    site.file.chmod(0o644)
     job = site.submit("print_environment")
     site.ctl("wait", job)
     site.ctl("key", "add", "me", "--allow", "read")

@@ -125,10 +125,7 @@ def test_what_is_restored_goes_on(site, another):
 def test_root_restores_for_the_user_that_the_backup_belongs_to(site, another):
     user = pwd.getpwnam("nobody")
     for installation in (site, another):
-        installation.folder.chmod(0o755)
-        installation.file.chmod(0o644)
-        (installation.folder / "log").touch()
-        os.chown(installation.folder / "log", user.pw_uid, user.pw_gid)
+        installation.open_to(user)
     os.chown(site.data, user.pw_uid, user.pw_gid)
     job = site.submit("noop")
     site.ctl("wait", job)
