@@ -26,6 +26,7 @@ struct engine {
     DB_ENV *handle;
     DB *tables[TABLE_COUNT];
     bool panicked;
+    int shortage; /* what libdb said it lacked, in words alone: the result of a call is DB_RUNRECOVERY then */
     char words[WORDS_SIZE];
 };
 
@@ -195,6 +196,19 @@ static int open_hook(const char *path, int flags, ...)
     return descriptor;
 }
 
+/* libdb makes a table under another name and then gives it its own. Whoever loses power in between is to find under that
+ * name what the log's recovery looks for in it: an empty file is refused there, and with it the whole store. */
+static int rename_hook(const char *from, const char *to)
+{
+    int descriptor = open(from, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    int result = descriptor >= 0 ? sync_now(descriptor) : -1;
+    int saved = errno;
+    if (descriptor >= 0)
+        close(descriptor);
+    errno = saved;
+    return result == 0 ? rename(from, to) : -1;
+}
+
 static pthread_once_t hooks_once = PTHREAD_ONCE_INIT;
 
 static void set_hooks(void)
@@ -202,6 +216,17 @@ static void set_hooks(void)
     db_env_set_func_fsync(sync_hook);
     db_env_set_func_open(open_hook);
     db_env_set_func_pwrite(pwrite_hook);
+    db_env_set_func_rename(rename_hook);
+}
+
+/* What a process, or the disk, is short of says nothing against the store: whoever comes later may have enough. */
+static int shortage_in(const char *message)
+{
+    static const int shortages[] = {ENOSPC, EDQUOT, ENOMEM, EMFILE, ENFILE};
+    for (size_t i = 0; i < sizeof shortages / sizeof shortages[0]; i++)
+        if (strstr(message, strerror(shortages[i])) != NULL)
+            return shortages[i];
+    return 0;
 }
 
 /* The last words are the most telling: libdb says "checksum error", then "PANIC". Both fit. */
@@ -209,6 +234,10 @@ static void hear_error(const DB_ENV *handle, const char *prefix, const char *mes
 {
     struct engine *engine = handle->app_private;
     size_t length = strlen(engine->words);
+    int shortage = shortage_in(message);
+    note_full(shortage);
+    if (shortage != 0)
+        engine->shortage = shortage;
     snprintf(engine->words + length, sizeof engine->words - length, "%s%s", length > 0 ? "; " : "", message);
 }
 
@@ -273,8 +302,10 @@ static int configure(DB_ENV *handle)
 
 static int fail_open(struct engine *engine, int result, struct error *words)
 {
-    if (result == DB_RUNRECOVERY && disk_full)
-        result = ENOSPC; /* what it panicked at */
+    if (result == DB_RUNRECOVERY && engine->shortage != 0)
+        result = engine->shortage; /* what it panicked at */
+    else if (result == DB_RUNRECOVERY && disk_full)
+        result = ENOSPC;
     error_set(words, IO, "%s%s%s", db_strerror(result), engine->words[0] != '\0' ? ": " : "", engine->words);
     engine->handle->close(engine->handle, 0);
     free(engine);

@@ -65,13 +65,24 @@ static enum outcome refuse(struct gate *gate, struct error *error)
     return UNAVAILABLE;
 }
 
+static bool out_of_space(int result)
+{
+    return result == ENOSPC || result == EDQUOT;
+}
+
+/* Of this process or the disk: no word on the store, so it is not put out of service. */
+static bool is_shortage(int result)
+{
+    return out_of_space(result) || result == ENOMEM || result == EMFILE || result == ENFILE;
+}
+
 static enum outcome check_log(struct gate *gate, const char *data_dir, bool has_log, struct error *error)
 {
     uint64_t known = gate_page(gate)->synced;
     uint64_t end = 0;
     if (has_log && known != 0) {
         int result = engine_probe_log(data_dir, &end, error);
-        if (result == ENOMEM || result == EMFILE || result == ENFILE)
+        if (is_shortage(result))
             return UNAVAILABLE;
         if (result != 0)
             return refuse(gate, error);
@@ -84,11 +95,6 @@ static enum outcome check_log(struct gate *gate, const char *data_dir, bool has_
               "jobs are missing. Restore a backup, or go on without them: jobgatectl recover --accept-loss",
               (unsigned)(end >> 32), (unsigned)end, (unsigned)(known >> 32), (unsigned)known);
     return refuse(gate, error);
-}
-
-static bool out_of_space(int result)
-{
-    return result == ENOSPC || result == EDQUOT;
 }
 
 /* The next log file serves as ballast as well. */
@@ -113,7 +119,7 @@ static enum outcome open_recovered(struct gate *gate, const char *data_dir, int 
         return OK;
     if (out_of_space(result))
         return error_set(error, FULL, "no room on the disk to recover the store (%s)", words.text);
-    if (result == ENOMEM || result == EMFILE || result == ENFILE)
+    if (is_shortage(result))
         return error_set(error, UNAVAILABLE, "recovering the store: %s", words.text);
     error_set(error, UNAVAILABLE, "recovery fails: %s. Restore a backup", words.text);
     if (result == DB_RUNRECOVERY || result == EINVAL || result == DB_NOTFOUND)
