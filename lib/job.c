@@ -116,6 +116,20 @@ static int64_t backoff(const struct job_policy *policy, uint32_t failures, uint3
     return delay + delay * jitter_permille / 4000;
 }
 
+int64_t job_due_seen(const struct job *job, const struct job_policy *policy, int64_t now_ms)
+{
+    const int64_t slack_ms =
+        1000; /* a clock that is set right by a little, or read a little earlier elsewhere */
+    int64_t wait = job->first_due_ms - job->created_ms;
+
+    if (job->waits_for_retry) {
+        wait = backoff(policy, job->failures, 1000);
+        if (wait < TRY_LATER_MIN_MS)
+            wait = TRY_LATER_MIN_MS;
+    }
+    return job->due_ms - now_ms > wait + slack_ms ? now_ms + wait : job->due_ms;
+}
+
 static void claim(struct job *job, const struct job_policy *policy, const struct job_change *change)
 {
     if (is_too_old(job, policy, change->now_ms)) {

@@ -143,6 +143,10 @@ struct job_change {
 /* True when somebody is to be told that this job has ended. */
 bool job_has_deliveries(const struct job *job);
 
+/* When a queued job is due, seen from now: its due_ms, unless that is further away than such a job ever waits (its delay, or
+ * the longest pause before a retry). Then the wall clock was put back meanwhile, and it is due that long from now. */
+int64_t job_due_seen(const struct job *job, const struct job_policy *policy, int64_t now_ms);
+
 /* Applies the event to *job (status, times, counters, error, revision + 1). OK: *job is the new record. CONFLICT:
  * the status does not take this event, *job is as it was. A CLAIM of a job past its max_event_age is OK and leaves it
  * FAILED with Event.AgeExceeded: look at the status. Never allocates, never looks at a clock. */

@@ -13,6 +13,8 @@
 
 /* Jobs past their age that one transaction ends: more would hold the gate too long. */
 #define AGED_AT_ONCE 64
+/* Likewise, jobs whose due time is set right. The next claim goes on. */
+#define MOVED_AT_ONCE 16
 
 struct claim {
     const struct configuration *configuration;
@@ -104,6 +106,30 @@ static enum outcome take(struct transaction *transaction, struct claim *call, co
     return NOTFOUND;
 }
 
+/* The first of this function's jobs is not due yet, by a clock that may have been put back: moves those whose time it has
+ * made wrong. OK: some were, look again. NOTFOUND: all are right. */
+static enum outcome move_astray(struct transaction *transaction, struct claim *call, struct due_turns *turns,
+                                struct error *error)
+{
+    const struct job_policy *policy = &configuration_function(call->configuration, turns->current)->policy;
+    int64_t now_ms = call->change.now_ms;
+    struct job before, after;
+    int moved = 0;
+    enum outcome outcome = OK;
+
+    while (outcome == OK && moved < MOVED_AT_ONCE) {
+        outcome = due_turns_astray(turns, transaction, policy, now_ms, &before, error);
+        if (outcome != OK)
+            break;
+        after = before;
+        after.due_ms = job_due_seen(&before, policy, now_ms);
+        after.revision++;
+        outcome = job_rows_update(transaction, &before, &after, error);
+        moved++;
+    }
+    return outcome == NOTFOUND && moved > 0 ? OK : outcome;
+}
+
 /* The first job of this function that is not too old; NOTFOUND when none is due. */
 static enum outcome take_from(struct transaction *transaction, struct claim *call, struct due_turns *turns,
                               struct due_head *head, struct error *error)
@@ -114,6 +140,13 @@ static enum outcome take_from(struct transaction *transaction, struct claim *cal
     if (outcome != OK)
         return outcome;
     do {
+        if (head->due_ms > call->change.now_ms) {
+            outcome = move_astray(transaction, call, turns, error);
+            if (outcome == OK)
+                outcome = due_turns_again(turns, head, error);
+            if (outcome != OK && outcome != NOTFOUND)
+                return outcome;
+        }
         if (head->due_ms > call->change.now_ms) {
             if (call->next_ms == 0 || head->due_ms < call->next_ms)
                 call->next_ms = head->due_ms;

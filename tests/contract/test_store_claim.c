@@ -95,6 +95,50 @@ static void nothing_is_claimed_before_it_is_due(void **state)
     fixture_close(fixture);
 }
 
+#define HOURS ((int64_t)3600 * 1000)
+
+/* The clock was hours ahead when these came, and is right now. */
+static void hazard_25_a_clock_put_back_keeps_no_job_waiting(void **state)
+{
+    struct fixture *fixture = fixture_open(NULL);
+    struct job claimed, plain, delayed, usual;
+
+    fixture_clock(T0 + 6 * HOURS);
+    plain = fixture_submit_due(fixture, "a", T0 + 6 * HOURS);
+    delayed = fixture_submit_due(fixture, "a", T0 + 7 * HOURS);
+    fixture_clock(T0);
+    usual = fixture_submit_due(fixture, "a", T0 + 2 * HOURS); /* stands before them in the queue */
+    assert_int_equal(next_due(fixture, T0), T0);
+    assert_int_equal(fixture_try_claim(fixture, 1, T0, &claimed), OK);
+    assert_true(job_id_equal(&claimed.id, &plain.id));
+    assert_int_equal(next_due(fixture, T0), T0 + HOURS);
+    assert_int_equal(fixture_try_claim(fixture, 1, T0 + HOURS - 1, &claimed), NOTFOUND);
+    assert_int_equal(fixture_try_claim(fixture, 1, T0 + HOURS, &claimed), OK);
+    assert_true(job_id_equal(&claimed.id, &delayed.id));
+    assert_int_equal(fixture_try_claim(fixture, 1, T0 + 2 * HOURS, &claimed), OK);
+    assert_true(job_id_equal(&claimed.id, &usual.id));
+    fixture_close(fixture);
+}
+
+static void hazard_25_a_retry_waits_its_pause_whatever_the_clock_does(void **state)
+{
+    struct fixture *fixture = fixture_open("retries = 3\nbackoff = 60s\n");
+    struct job claimed, failed;
+
+    fixture_policy.retries = 3;
+    fixture_policy.backoff_ms = 60000;
+    fixture_clock(T0 + 6 * HOURS);
+    fixture_submit_due(fixture, "a", T0 + 6 * HOURS);
+    assert_int_equal(fixture_try_claim(fixture, 1, T0 + 6 * HOURS, &claimed), OK);
+    failed = fixture_finish(fixture, &claimed, JOB_FAIL, NULL);
+    assert_int_equal(failed.status, JOB_QUEUED);
+    fixture_clock(T0);
+    assert_int_equal(fixture_try_claim(fixture, 1, T0, &claimed), NOTFOUND);
+    assert_in_range(next_due(fixture, T0), T0 + 60000, T0 + 75000);
+    assert_int_equal(fixture_try_claim(fixture, 1, T0 + 75000, &claimed), OK);
+    fixture_close(fixture);
+}
+
 static void next_due_tells_that_something_is_due_now(void **state)
 {
     struct fixture *fixture = fixture_open(NULL);
@@ -440,6 +484,8 @@ static void many_workers_claim_each_job_once(void **state)
 TEST_MAIN(cmocka_unit_test(a_claim_gives_the_job_to_its_runner_with_its_event),
           cmocka_unit_test(each_job_is_claimed_once_and_the_oldest_first),
           cmocka_unit_test(nothing_is_claimed_before_it_is_due),
+          cmocka_unit_test(hazard_25_a_clock_put_back_keeps_no_job_waiting),
+          cmocka_unit_test(hazard_25_a_retry_waits_its_pause_whatever_the_clock_does),
           cmocka_unit_test(next_due_tells_that_something_is_due_now), cmocka_unit_test(functions_take_turns),
           cmocka_unit_test(a_single_job_does_not_wait_behind_another_functions_queue),
           cmocka_unit_test(names_that_start_alike_are_different_functions),
