@@ -47,6 +47,8 @@ before(async () => {
     list: ["", "tr[data-job]:nth-child(8)"],
     "list-table": ["", ".chart rect.ok", (page) => page.getByRole("button", { name: "As a table" }).click()],
     nothing: ["#/?status=FAILED&function=thumbnail", ".message h2"],
+    search: [`#/?id=${made.failed.slice(0, 20)}`, `[data-job="${made.failed}"]`],
+    "search-nothing": ["#/?id=0000", ".message h2"],
     failed: [`#/job/${made.failed}`, ".log:not([hidden])"],
     result: [`#/job/${made.result}`, ".json-tree .leaf"],
     image: [`#/job/${made.image}`, "img.result"],

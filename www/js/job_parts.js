@@ -28,7 +28,7 @@ function endOf(run) {
   if (run.error) return [errorWords(run.error).title, errorWords(run.error).text].filter(Boolean).join(": ");
   if (!run.finishedAt) return "";
   if (run.signal) return `Ended by signal ${run.signal}`;
-  return run.exitStatus ? `Exit status ${run.exitStatus}` : "";
+  return run.exitStatus !== undefined ? `Exit status ${run.exitStatus}` : "";
 }
 
 export function attemptsTable(job) {
