@@ -1,6 +1,7 @@
 // What people do with jobs on the page: submit, watch, cancel, retry, read, copy, erase.
 
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { deflateSync } from "node:zlib";
@@ -86,6 +87,7 @@ test("a running job is cancelled after a question that can be answered with no",
   await status(page).getByText("Cancelled").waitFor();
   await page.getByRole("region", { name: "Facts" }).getByText("wrong month").waitFor();
   assert.equal((await site.ask(`job/${id}`)).body.cancelReason, "wrong month");
+  await page.getByText(/· wrong month$/).waitFor();
 });
 
 test("a failed job shows its error and the end of its log first, and is retried with a changed event", async (t) => {
@@ -232,6 +234,17 @@ test("link and curl commands of a job are copied, and the command works", async 
   assert.equal(await copied("Copy as curl: submit it"), `curl '${site.base}job?function=job_handler' -H 'Content-Type: application/json' -d '{"words":"it'\\''s"}'`);
 });
 
+test("the curl command of a large event fetches it, and works", async (t) => {
+  const id = await site.run("job_handler", { words: "x".repeat(200000) });
+  const page = await openPage(t, browser, site, { path: `#/job/${id}` });
+  await page.getByText("More", { exact: true }).click();
+  await page.getByRole("button", { name: "Copy as curl: submit it" }).click();
+  const command = await eventually(() => page.evaluate(() => navigator.clipboard.readText()), "the command is copied");
+  assert.ok(command.length < 1000, command.slice(0, 200));
+  const again = JSON.parse(execFileSync("sh", ["-c", command], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }));
+  assert.equal((await site.ask(`job/${again.jobId}/event`)).body.words.length, 200000);
+});
+
 test("content is erased after a question, and the page says that it was", async (t) => {
   const id = await site.run("stage", { script: ["log secret", "result secret", "exit 0"] });
   const page = await openPage(t, browser, site, { path: `#/job/${id}` });
@@ -279,6 +292,13 @@ test("the event editor tells where it is wrong, also what only the server finds"
   await page.getByText("at most 15 min").waitFor();
   await page.getByLabel("Delay in seconds").fill("5");
   assert.equal(await page.getByLabel("curl command").textContent(), `curl '${site.base}job?function=report&delay=5' \\\n  -H 'Content-Type: application/json' \\\n  -d '{\n  "a": 1\n}'`);
+  // A long event is a file beside the command.
+  const long = JSON.stringify({ log: "x".repeat(5000) });
+  await editor.fill(long);
+  assert.match(await page.getByLabel("curl command").textContent(), /\\\n {2}--data-binary @event\.json$/);
+  const [saved] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Save event.json" }).click()]);
+  assert.equal(saved.suggestedFilename(), "event.json");
+  assert.equal(readFileSync(await saved.path(), "utf8"), long);
 });
 
 test("a job that is unknown here has words of its own, and a way on", async (t) => {

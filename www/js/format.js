@@ -7,7 +7,7 @@ export function duration(milliseconds) {
   if (!Number.isFinite(milliseconds)) return "";
   const value = Math.max(0, milliseconds);
   if (value < 999.5) return `${Math.round(value)} ms`;
-  if (value < 9950) return `${(value / 1000).toFixed(1)} s`;
+  if (value < 9950) return `${(value / 1000).toFixed(1).replace(".0", "")} s`;
   let seconds = Math.round(value / 1000);
   const parts = [];
   for (const [unit, size] of UNITS) {
@@ -21,7 +21,7 @@ export function duration(milliseconds) {
 
 // The same for what moves once a second: no milliseconds.
 export function wholeDuration(milliseconds) {
-  return milliseconds < 1000 ? "0 s" : duration(milliseconds < 10000 ? Math.floor(milliseconds / 1000) * 1000 : milliseconds).replace(".0 s", " s");
+  return milliseconds < 1000 ? "0 s" : duration(milliseconds < 10000 ? Math.floor(milliseconds / 1000) * 1000 : milliseconds);
 }
 
 export function age(from, now = Date.now()) {
@@ -92,14 +92,19 @@ const ERRORS = {
   "Sandbox.Timedout": "The function took longer than it may",
   "Function.ResponseSizeTooLarge": "The result is larger than is kept",
   "Worker.Lost": "The worker died with it",
+  "Job.Cancelled": "It was cancelled",
   "Event.AgeExceeded": "It waited longer than it may",
 };
 
 // { title, text }: the types are Lambda's, for programs; people get a sentence, and the message without the id they see above.
 export function errorWords(error) {
   const text = (error.message ?? "").replace(/^RequestId: [0-9a-f-]{36} (?:Error: )?(?:Runtime exited with error: )?/, "");
-  return { title: ERRORS[error.type] ?? "It failed", text };
+  return { title: ERRORS[error.type] ?? "It failed", text: error.type === "Job.Cancelled" ? "" : text };
 }
+
+// What goes into a line for the shell: a command takes 128 KiB as one word at the most, and people read less.
+export const SHELL_MOST = 64 * 1024;
+export const READ_MOST = 4 * 1024;
 
 // The shell takes it as one word, whatever is in it.
 export function shellWord(text) {

@@ -4,7 +4,7 @@ import { cancelJob, eraseJob, getJob, key, part, retryJob, url } from "./api.js"
 import { confirmation } from "./confirm.js";
 import { contentView } from "./content_view.js";
 import { announce, copyButton, element, menu, region, replace, setText } from "./dom.js";
-import { curlKey, isTerminal, runTime, shellWord, statusWord, whyItWaits } from "./format.js";
+import { curlKey, isTerminal, runTime, SHELL_MOST, shellWord, statusWord, whyItWaits } from "./format.js";
 import { attemptsTable, callbacksOf, factsOf, failureOf, heading, tailOfLog } from "./job_parts.js";
 import { beside, everySecond, keepFresh } from "./live.js";
 import { logView } from "./log_view.js";
@@ -22,9 +22,10 @@ function curlToRead(job) {
 }
 
 async function curlToSubmit(job) {
-  const event = await (await part(job.jobId, "event")).text();
   const query = new URLSearchParams({ function: job.function });
-  return `curl ${shellWord(url(`job?${query}`).href)}${curlKey(key())} -H 'Content-Type: application/json' -d ${shellWord(event)}`;
+  const submit = `curl ${shellWord(url(`job?${query}`).href)}${curlKey(key())} -H 'Content-Type: application/json'`;
+  if (job.eventSize > SHELL_MOST) return `curl ${shellWord(url(`job/${job.jobId}/event`).href)}${curlKey(key())} | ${submit} --data-binary @-`;
+  return `${submit} -d ${shellWord(await (await part(job.jobId, "event")).text())}`;
 }
 
 function actionsOf(job, act) {
@@ -48,6 +49,7 @@ function stateWords(job, now) {
     if (job.attempts > 1) parts.push(`attempt ${job.attempts}`);
     if (job.progress?.message) parts.push(job.progress.message);
   }
+  if (job.status === "CANCELLED") parts.push(job.cancelReason);
   return parts.filter(Boolean).join(" · ");
 }
 

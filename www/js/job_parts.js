@@ -39,7 +39,7 @@ export function attemptsTable(job) {
     element("td", { class: "number" }, run.finishedAt ? duration(Date.parse(run.finishedAt) - Date.parse(run.startedAt)) : "running"),
     element("td", { class: "number" }, run.cpuMs !== undefined ? duration(run.cpuMs) : "–"),
     element("td", { class: "number" }, run.peakMemoryKiB ? bytes(run.peakMemoryKiB * 1024) : "–"),
-    element("td", { class: run.error ? "bad" : "note" }, endOf(run))));
+    element("td", { class: run.error && run.error.type !== "Job.Cancelled" ? "bad" : "note" }, endOf(run))));
   const head = ["Attempt", "Started", "Took", "CPU", "Memory", "End"].map((text) => element("th", { scope: "col" }, text));
   return element("div", { class: "figures-frame", tabindex: 0, role: "region", "aria-label": "Attempts" }, element("table", { class: "figures attempts" },
     element("caption", { class: "visually-hidden" }, "Attempts"), element("thead", {}, element("tr", {}, head)), element("tbody", {}, rows)));

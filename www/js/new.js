@@ -3,7 +3,8 @@
 
 import { key, listFunctions, listJobs, part, retryJob, submitJob, url } from "./api.js";
 import { copyButton, element, replace, setText } from "./dom.js";
-import { bytes, counted, curlKey, duration, shellWord } from "./format.js";
+import { save } from "./download.js";
+import { bytes, counted, curlKey, duration, READ_MOST, shellWord } from "./format.js";
 import { characterAt, jsonError, placeOf } from "./json_position.js";
 import { showState } from "./live.js";
 import { errorMessage } from "./message.js";
@@ -41,6 +42,7 @@ export function showNew(main, parameters) {
   const send = element("button", { class: "primary", type: "submit" }, retryOf ? "Retry with this event" : "Submit job");
   const lay = element("button", { type: "button", class: "small", onclick: layOut }, "Lay out");
   const last = element("button", { type: "button", class: "small", onclick: lastEvent }, "Event of the newest job");
+  const saveEvent = element("button", { type: "button", class: "small", hidden: true, onclick: () => save(new Blob([body()], { type: "application/json" }), "event") }, "Save event.json");
   let place = null;
 
   const body = () => (editor.value.trim() === "" ? "{}" : editor.value);
@@ -79,7 +81,10 @@ export function showNew(main, parameters) {
       limits.dataset.of = shown;
       replace(limits, limitsOf(entry).map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value))));
     }
-    setText(command, `curl ${shellWord(url(path()).href)}${curlKey(key())} \\\n  -H 'Content-Type: application/json' \\\n  -d ${shellWord(body())}`);
+    // A long event is a file: nobody reads it in a command, and a shell takes only so much.
+    const isLong = length > READ_MOST;
+    saveEvent.hidden = !isLong;
+    setText(command, `curl ${shellWord(url(path()).href)}${curlKey(key())} \\\n  -H 'Content-Type: application/json' \\\n  ${isLong ? "--data-binary @event.json" : `-d ${shellWord(body())}`}`);
     return !refused;
   }
   function layOut() {
@@ -148,7 +153,7 @@ export function showNew(main, parameters) {
       element("p", { class: "row" }, send, element("span", { class: "note" }, element("kbd", {}, "Ctrl"), " ", element("kbd", {}, "Enter"))));
     main.append(element("h1", { class: "view-title" }, retryOf ? "Retry with an edited event" : "New job"), form,
       element("section", { class: "sheet", "aria-labelledby": "curl-title" }, element("div", { class: "head" }, element("h2", { id: "curl-title" }, "The same from a terminal"),
-        element("p", { class: "row" }, copyButton("Copy", () => command.textContent, { class: "small" }))), command));
+        element("p", { class: "row" }, saveEvent, copyButton("Copy", () => command.textContent, { class: "small" }))), command));
   }
   editor.value = "{}";
   editor.addEventListener("keydown", keys);
