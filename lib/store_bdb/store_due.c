@@ -76,18 +76,13 @@ static enum outcome find_position(struct transaction *transaction, const struct 
     struct key own = key_of_due(job->function, job->due_ms, &job->id);
     uint64_t before_first;
     uint64_t before_own;
-    size_t size;
     struct walk walk;
-    /* It may have been claimed since the caller read it. */
-    enum outcome outcome = table_get(transaction, TABLE_DUE, &own, NULL, 0, &size, error);
+    enum outcome outcome = walk_open(&walk, transaction, TABLE_DUE, error);
 
-    if (outcome != OK)
-        return outcome;
-    outcome = walk_open(&walk, transaction, TABLE_DUE, error);
+    if (outcome == OK) /* NOTFOUND: it may have been claimed since the caller read it */
+        outcome = walk_count_before_row(&walk, &own, &before_own, error);
     if (outcome == OK)
         outcome = walk_count_before(&walk, &first, &before_first, error);
-    if (outcome == OK)
-        outcome = walk_count_before(&walk, &own, &before_own, error);
     if (outcome == OK)
         *position = before_own - before_first + 1;
     walk_close(&walk);

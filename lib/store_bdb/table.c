@@ -205,6 +205,15 @@ enum outcome walk_count_all(struct walk *walk, uint64_t *count, struct error *er
     return outcome == OK ? place(walk, count, error) : outcome;
 }
 
+static enum outcome count_before_here(struct walk *walk, uint64_t *count, struct error *error)
+{
+    enum outcome outcome = place(walk, count, error);
+
+    if (outcome == OK)
+        *count -= 1;
+    return outcome;
+}
+
 enum outcome walk_count_before(struct walk *walk, const struct key *key, uint64_t *count, struct error *error)
 {
     struct key found;
@@ -213,9 +222,17 @@ enum outcome walk_count_before(struct walk *walk, const struct key *key, uint64_
     if (outcome == NOTFOUND)
         return walk_count_all(walk, count, error);
     *count = 0;
-    if (outcome == OK)
-        outcome = place(walk, count, error);
-    if (outcome == OK)
-        *count -= 1;
-    return outcome;
+    return outcome == OK ? count_before_here(walk, count, error) : outcome;
+}
+
+enum outcome walk_count_before_row(struct walk *walk, const struct key *key, uint64_t *count,
+                                   struct error *error)
+{
+    struct key found;
+    enum outcome outcome = walk_seek(walk, key, &found, error);
+
+    *count = 0;
+    if (outcome == OK && (found.size != key->size || memcmp(found.bytes, key->bytes, key->size) != 0))
+        return NOTFOUND;
+    return outcome == OK ? count_before_here(walk, count, error) : outcome;
 }

@@ -75,6 +75,18 @@ static void get(struct bench *bench, unsigned i)
          "get");
 }
 
+/* As GET /job/{id} does. */
+static void view(struct bench *bench, unsigned i)
+{
+    struct store_view view;
+
+    must(bench,
+         store_view(bench->store, &bench->ids[i * 7919 % SAMPLE], bench->configuration, 65536,
+                    clock_deadline(PATIENCE), &view, &bench->error),
+         "view");
+    store_view_free(&view);
+}
+
 static void claim(struct bench *bench, unsigned i)
 {
     struct slot_identity runner = {.slot = i % 4, .life = 1};
@@ -192,6 +204,7 @@ int main(int argc, char **argv)
     must(bench, store_open(configuration, STORE_WRITE, &bench->store, &bench->error), "open");
     measure(bench, "submit", submit, (unsigned)bench->count);
     measure(bench, "get", get, 100 * SAMPLE);
+    measure(bench, "view of a queued job", view, 20 * SAMPLE);
     measure(bench, "claim", claim, SAMPLE);
     measure(bench, "progress", progress, SAMPLE);
     measure(bench, "finish", finish, SAMPLE);
