@@ -77,6 +77,7 @@ void engine_enter(struct gate *gate)
 
 static _Thread_local struct {
     bool allowed;
+    bool failed; /* one of them: this checkpoint writes nothing any more */
     unsigned count;
     int descriptors[PUT_OFF_MAX];
 } put_off;
@@ -140,15 +141,28 @@ bool engine_met_full_disk(void)
     return disk_full;
 }
 
-/* All of a checkpoint's writes come here (a hook for write(2) would make libdb seek and write instead). */
+/* All of a checkpoint's writes come here (a hook for write(2) would make libdb seek and write instead). What
+ * failed here it tries once more by lseek(2) and write(2): seek_hook ends that, for what it wants to write is the word that
+ * all pages are on disk. */
 static ssize_t pwrite_hook(int descriptor, const void *bytes, size_t length, off_t offset)
 {
     if (put_off.count > 0 && make_up() != 0)
+        put_off.failed = true;
+    if (put_off.failed) {
+        errno = EIO;
         return -1;
+    }
     ssize_t written = pwrite(descriptor, bytes, length, offset);
     if (written < 0)
         note_full(errno);
     return written;
+}
+
+static int seek_hook(int descriptor, off_t offset, int whence)
+{
+    if (put_off.failed)
+        return EIO;
+    return lseek(descriptor, offset, whence) < 0 ? errno : 0;
 }
 
 /* ---- files ---- */
@@ -217,6 +231,7 @@ static void set_hooks(void)
     db_env_set_func_open(open_hook);
     db_env_set_func_pwrite(pwrite_hook);
     db_env_set_func_rename(rename_hook);
+    db_env_set_func_seek(seek_hook);
 }
 
 /* What a process, or the disk, is short of says nothing against the store: whoever comes later may have enough. */
@@ -456,8 +471,10 @@ int engine_trickle(struct engine *engine, bool *left)
 int engine_checkpoint(struct engine *engine)
 {
     put_off.allowed = true;
+    put_off.failed = false;
     int result = engine->handle->txn_checkpoint(engine->handle, 0, 0, 0);
     put_off.allowed = false;
+    put_off.failed = false;
     int made_up = make_up();
     return result != 0 ? result : made_up == 0 ? 0 : EIO;
 }

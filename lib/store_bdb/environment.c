@@ -555,7 +555,9 @@ static void start_writing(const int descriptors[TABLE_COUNT])
             sync_file_range(descriptors[name], 0, 0, SYNC_FILE_RANGE_WRITE);
 }
 
-static void sync_tables(struct environment *environment, int descriptors[TABLE_COUNT])
+/* The kernel tells of a page that it could not write once: no checkpoint may follow that takes it for written. */
+static enum outcome sync_tables(struct environment *environment, int descriptors[TABLE_COUNT],
+                                struct error *error)
 {
     for (enum table name = 0; name < TABLE_COUNT; name++) {
         if (descriptors[name] < 0)
@@ -564,6 +566,7 @@ static void sync_tables(struct environment *environment, int descriptors[TABLE_C
             gate_sync_failed(environment->gate, errno);
         close(descriptors[name]);
     }
+    return gate_fault(environment->gate, false, error);
 }
 
 /* What a checkpoint has to write and sync is written in small portions and synced outside beforehand, so that nobody
@@ -580,8 +583,8 @@ static enum outcome write_pages(struct environment *environment, int64_t deadlin
         start_writing(descriptors);
         clock_sleep_us(TRICKLE_PAUSE_US);
     }
-    sync_tables(environment, descriptors);
-    return outcome;
+    enum outcome synced = sync_tables(environment, descriptors, error);
+    return outcome != OK ? outcome : synced;
 }
 
 static enum outcome checkpoint_now(struct environment *environment, int64_t deadline_ms, struct error *error)

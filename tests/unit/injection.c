@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -19,7 +20,9 @@ static void step(void)
 static int sync_with(long number, int descriptor)
 {
     step();
-    if (injection.sync_failures > 0) {
+    if (injection.sync_failures > 0 && injection.sync_delay > 0) {
+        injection.sync_delay--;
+    } else if (injection.sync_failures > 0) {
         injection.sync_failures--;
         errno = injection.sync_errno;
         return -1;
@@ -43,10 +46,24 @@ int fsync(int descriptor)
     return sync_with(SYS_fsync, descriptor);
 }
 
+static bool write_fails(void)
+{
+    if (injection.write_failures == 0)
+        return false;
+    injection.write_failures--;
+    errno = injection.write_errno;
+    return true;
+}
+
 ssize_t pwrite(int descriptor, const void *bytes, size_t length, off_t offset)
 {
     step();
-    return syscall(SYS_pwrite64, descriptor, bytes, length, offset);
+    return write_fails() ? -1 : syscall(SYS_pwrite64, descriptor, bytes, length, offset);
+}
+
+ssize_t write(int descriptor, const void *bytes, size_t length)
+{
+    return descriptor > STDERR_FILENO && write_fails() ? -1 : syscall(SYS_write, descriptor, bytes, length);
 }
 
 int unlinkat(int folder, const char *name, int flags)

@@ -557,6 +557,34 @@ static void hazard_14_fault_stays_while_the_disk_fails(void **state)
     assert_int_equal(record_write(fixture->environment, &record, NULL), UNAVAILABLE);
 }
 
+/* Also between the pages and the log's removal: a page that the disk did not take is still to be had from the log. */
+static void hazard_14_failed_sync_of_a_checkpoint_puts_it_out_of_service(void **state)
+{
+    struct fixture *fixture = *state;
+    struct gate_page *page = map_page(fixture);
+    int failed = 0;
+    injection.sync_errno = EIO;
+    for (;; failed++) {
+        struct environment_hold hold;
+        write_some(fixture, 20);
+        uint64_t checkpoint = page->checkpoint;
+        injection.sync_delay = failed;
+        injection.sync_failures = 1;
+        enum outcome outcome = environment_hold(fixture->environment, clock_deadline(5000), &hold, NULL);
+        if (injection.sync_failures > 0)
+            break;
+        struct record record = record_make(1);
+        assert_int_not_equal(outcome, OK);
+        assert_int_equal(record_write(fixture->environment, &record, NULL), UNAVAILABLE);
+        assert_int_equal(page->checkpoint, checkpoint);
+        assert_int_equal(environment_clear_fault(fixture->data, false, NULL), OK);
+        read_some(fixture, 20);
+    }
+    injection.sync_failures = 0;
+    assert_true(failed >= 5); /* tables twice before it, tables and log in it, the folder */
+    munmap(page, sizeof *page);
+}
+
 static void overwrite(struct fixture *fixture, const char *name, off_t offset, const char *bytes,
                       size_t length)
 {
@@ -625,5 +653,6 @@ TEST_MAIN(CASE(hazard_1_killed_at_each_step_of_a_commit), CASE(hazard_2_killed_o
           CASE(hazard_10_child_does_not_keep_the_lock_of_a_dead_parent),
           CASE(hazard_13_folder_is_synced_when_a_log_file_is_new),
           CASE(hazard_14_failed_sync_puts_the_store_out_of_service),
+          CASE(hazard_14_failed_sync_of_a_checkpoint_puts_it_out_of_service),
           CASE(hazard_14_fault_stays_while_the_disk_fails), CASE(hazard_15_zeroes_in_the_log_are_refused),
           CASE(hazard_15_missing_log_file_is_refused), CASE(hazard_16_flipped_bytes_in_a_table_are_refused))

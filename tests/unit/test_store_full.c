@@ -185,6 +185,20 @@ static void hazard_17_no_inodes_refuses(void **state)
     run_on(*state, "size=128m,nr_inodes=60", run_out_of_inodes);
 }
 
+static void hazard_17_quota_is_a_full_disk(void **state)
+{
+    struct fixture *fixture = *state;
+    struct record record = record_of(1, 1, 10);
+    write_records(fixture->environment, 0, 10);
+    injection.write_errno = EDQUOT;
+    injection.write_failures = 2; /* pwrite, and write, which libdb tries after it */
+    assert_int_equal(record_write(fixture->environment, &record, &words), FULL);
+    assert_int_equal(environment_has_space(fixture->environment, 0, &words), FULL);
+    read_records(fixture->environment, 10);
+    assert_int_equal(space_soon(fixture->environment, OK), OK);
+    record_must_write(fixture->environment, &record);
+}
+
 static void crash_inside(struct fixture *fixture)
 {
     int status;
@@ -230,4 +244,4 @@ static int set_up(void **state)
 
 TEST_MAIN(CASE(hazard_17_little_space_refuses_and_space_accepts_again),
           CASE(hazard_17_end_of_the_disk_is_survived), CASE(hazard_17_no_inodes_refuses),
-          CASE(hazard_18_recovers_on_a_full_disk))
+          CASE(hazard_17_quota_is_a_full_disk), CASE(hazard_18_recovers_on_a_full_disk))
