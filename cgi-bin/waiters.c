@@ -1,10 +1,10 @@
 #include "config.h"
 #include "waiters.h"
 
-#include <errno.h>
+#include "folder.h"
+
 #include <fcntl.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -17,17 +17,13 @@ struct waiters {
 
 enum outcome waiters_open(const char *data_dir, struct waiters **waiters, struct error *error)
 {
-    char path[4096];
-    if ((size_t)snprintf(path, sizeof path, "%s/waiters", data_dir) >= sizeof path)
-        return error_set(error, INVALID, "data_dir is too long");
     struct waiters *opened = calloc(1, sizeof *opened);
     if (opened == NULL)
-        return error_set(error, NOMEM, "no memory for %s", path);
-    opened->descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (opened->descriptor < 0) {
-        int reason = errno;
+        return error_set(error, NOMEM, "no memory for the waiters");
+    enum outcome outcome = folder_file_at(data_dir, "waiters", 0, &opened->descriptor, error);
+    if (outcome != OK) {
         free(opened);
-        return error_set_errno(error, IO, reason, "cannot open %s", path);
+        return outcome;
     }
     pthread_mutex_init(&opened->lock, NULL);
     *waiters = opened;

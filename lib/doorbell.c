@@ -5,10 +5,8 @@
 #include "folder.h"
 #include "futex.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #define JOB_WORDS 1024
 #define SLEEP_MS  5000 /* the longest without a look, should a ring ever be lost with its ringer */
@@ -25,22 +23,14 @@ struct doorbell {
 
 enum outcome doorbell_open(const char *data_dir, struct doorbell **doorbell, struct error *error)
 {
-    int folder, file;
-    enum outcome outcome = folder_open(data_dir, &folder, error);
+    void *page;
+    enum outcome outcome = folder_map(data_dir, "doorbell", sizeof(struct page), &page, error);
     if (outcome != OK)
         return outcome;
-    outcome = folder_file(folder, "doorbell", sizeof(struct page), &file, error);
-    close(folder);
-    if (outcome != OK)
-        return outcome;
-    void *page = mmap(NULL, sizeof(struct page), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
-    int saved = errno;
-    close(file);
-    struct doorbell *made = page != MAP_FAILED ? malloc(sizeof *made) : NULL;
+    struct doorbell *made = malloc(sizeof *made);
     if (made == NULL) {
-        if (page != MAP_FAILED)
-            munmap(page, sizeof(struct page));
-        return error_set_errno(error, NOMEM, page == MAP_FAILED ? saved : ENOMEM, "mapping the doorbell");
+        munmap(page, sizeof(struct page));
+        return error_set(error, NOMEM, "no memory for the doorbell");
     }
     made->page = page;
     *doorbell = made;

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -149,4 +150,31 @@ enum outcome folder_file(int folder, const char *name, off_t size, int *descript
         *descriptor = -1;
     }
     return outcome;
+}
+
+enum outcome folder_file_at(const char *path, const char *name, off_t size, int *descriptor,
+                            struct error *error)
+{
+    int folder;
+    enum outcome outcome = folder_open(path, &folder, error);
+    if (outcome != OK)
+        return outcome;
+    outcome = folder_file(folder, name, size, descriptor, error);
+    close(folder);
+    return outcome;
+}
+
+enum outcome folder_map(const char *path, const char *name, size_t size, void **map, struct error *error)
+{
+    int file;
+    enum outcome outcome = folder_file_at(path, name, (off_t)size, &file, error);
+    if (outcome != OK)
+        return outcome;
+    void *mapped = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    int saved = errno;
+    close(file);
+    if (mapped == MAP_FAILED)
+        return error_set_errno(error, NOMEM, saved, "mapping %s/%s", path, name);
+    *map = mapped;
+    return OK;
 }

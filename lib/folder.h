@@ -8,6 +8,7 @@
 
 #include "outcome.h"
 
+#include <stddef.h>
 #include <sys/stat.h>
 
 /* Opens `path`, made with mode 0700 when it is missing (its parent must exist). *descriptor is O_CLOEXEC and
@@ -19,5 +20,12 @@ enum outcome folder_open(const char *path, int *descriptor, struct error *error)
  * reading and writing: a mapping of it never meets a hole that a full disk cannot fill. O_CLOEXEC, no
  * symlink, a plain file of this user. FULL when there is no room. */
 enum outcome folder_file(int folder, const char *name, off_t size, int *descriptor, struct error *error);
+
+/* The same in the folder of this path. */
+enum outcome folder_file_at(const char *path, const char *name, off_t size, int *descriptor,
+                            struct error *error);
+
+/* And mapped: `size` bytes that all processes share. The caller's, to be unmapped. */
+enum outcome folder_map(const char *path, const char *name, size_t size, void **map, struct error *error);
 
 #endif

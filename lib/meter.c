@@ -3,12 +3,10 @@
 
 #include "folder.h"
 
-#include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #define MAGIC     UINT64_C(0x316574656d676a)
 #define MINUTE_MS 60000
@@ -55,23 +53,15 @@ struct meter {
 
 enum outcome meter_open(const char *data_dir, struct meter **meter, struct error *error)
 {
-    int folder, file;
-    enum outcome outcome = folder_open(data_dir, &folder, error);
+    void *map;
+    enum outcome outcome = folder_map(data_dir, "meter", sizeof(struct page), &map, error);
     if (outcome != OK)
         return outcome;
-    outcome = folder_file(folder, "meter", sizeof(struct page), &file, error);
-    close(folder);
-    if (outcome != OK)
-        return outcome;
-    struct page *page = mmap(NULL, sizeof *page, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
-    int reason = errno;
-    close(file);
-    struct meter *made = page != MAP_FAILED ? malloc(sizeof *made) : NULL;
+    struct page *page = map;
+    struct meter *made = malloc(sizeof *made);
     if (made == NULL) {
-        if (page != MAP_FAILED)
-            munmap(page, sizeof *page);
-        return error_set_errno(error, NOMEM, page == MAP_FAILED ? reason : ENOMEM, "mapping %s/meter",
-                               data_dir);
+        munmap(page, sizeof *page);
+        return error_set(error, NOMEM, "no memory for %s/meter", data_dir);
     }
     uint64_t other = page->magic;
     if (other != MAGIC && other != 0) /* of another version: figures may start anew, jobs may not */

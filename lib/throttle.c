@@ -3,12 +3,9 @@
 
 #include "folder.h"
 
-#include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #define WAYS       8 /* places that a caller may have */
 #define SETS       (THROTTLE_CALLERS / WAYS)
@@ -31,24 +28,14 @@ struct throttle {
 
 enum outcome throttle_open(const char *data_dir, struct throttle **throttle, struct error *error)
 {
-    int folder, file;
-    enum outcome outcome = folder_open(data_dir, &folder, error);
+    void *map; /* all zeros is a valid, empty table */
+    enum outcome outcome = folder_map(data_dir, "throttle", FILE_SIZE, &map, error);
     if (outcome != OK)
         return outcome;
-    outcome =
-        folder_file(folder, "throttle", FILE_SIZE, &file, error); /* all zeros is a valid, empty table */
-    close(folder);
-    if (outcome != OK)
-        return outcome;
-    void *map = mmap(NULL, FILE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
-    int reason = errno;
-    close(file);
-    struct throttle *made = map != MAP_FAILED ? malloc(sizeof *made) : NULL;
+    struct throttle *made = malloc(sizeof *made);
     if (made == NULL) {
-        if (map != MAP_FAILED)
-            munmap(map, FILE_SIZE);
-        return error_set_errno(error, NOMEM, map == MAP_FAILED ? reason : ENOMEM, "mapping %s/throttle",
-                               data_dir);
+        munmap(map, FILE_SIZE);
+        return error_set(error, NOMEM, "no memory for %s/throttle", data_dir);
     }
     made->places = map;
     *throttle = made;
