@@ -10,6 +10,7 @@ include tests/worker/local.mk
 include tests/browser/local.mk
 include tests/documents/local.mk
 include tests/crash/local.mk
+include tests/hazards/local.mk
 include tests/fuzz/local.mk
 include tests/bench/local.mk
 EXTRA_DIST += tests/check tests/lint tests/node

@@ -115,6 +115,7 @@ static void an_interrupted_job_gets_its_old_place(void **state)
 
 /* ---- the fence ---- */
 
+/* Hazard 23. */
 static void a_report_of_another_attempt_or_runner_changes_nothing(void **state)
 {
     struct fixture *fixture = fixture_open(NULL);
@@ -145,6 +146,7 @@ static void a_report_of_another_attempt_or_runner_changes_nothing(void **state)
     fixture_close(fixture);
 }
 
+/* Hazard 23. */
 static void a_stale_worker_is_dropped_after_the_job_was_put_back(void **state)
 {
     struct fixture *fixture = fixture_open(NULL);

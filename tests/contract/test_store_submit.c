@@ -348,6 +348,7 @@ static void *race(void *context)
     return NULL;
 }
 
+/* Hazard 19. */
 static void racers_with_one_key_make_one_job(void **state)
 {
     struct fixture *fixture = fixture_open(NULL);

@@ -32,6 +32,9 @@ bad_scripts = \
 check_PROGRAMS += $(bad_programs)
 EXTRA_DIST += $(bad_scripts)
 
+.PHONY: bad-programs
+bad-programs: $(bad_programs)
+
 bad_cflags = -std=gnu17 -Wall -Wextra
 tests_functions_allocate_CFLAGS = $(bad_cflags)
 tests_functions_allocate_LDFLAGS =

@@ -57,6 +57,7 @@ NOT_JSON = [
 
 @pytest.mark.parametrize("body, first, last", [case[1:] for case in NOT_JSON], ids=[case[0] for case in NOT_JSON])
 def test_bad_json_is_400_with_the_byte_offset(api, body, first, last):
+    """Hazard 28: JSON bombs, NUL, duplicates, NaN, bad UTF-8."""
     problem = assert_problem(api.post(event=body), 400)
     found = re.search(r"byte (\d+)", problem["detail"])
     assert found, problem
@@ -112,6 +113,7 @@ def test_event_of_exactly_the_limit_is_accepted(api):
 
 
 def test_event_over_the_limit_is_413_with_the_limit(api):
+    """Hazard 27: bodies: too large, missing, of a wrong or negative length, slow, broken."""
     problem = assert_problem(api.post(event=sized(MEBIBYTE + 1)), 413)
     assert str(MEBIBYTE) in problem["detail"]
 
@@ -225,6 +227,7 @@ def test_store_busy_past_its_deadline_is_503_with_retry_after(start):
      "/job/{id};x", "/job/%ff"],
 )
 def test_traversal_in_an_id_is_404_or_400(api, path):
+    """Hazard 29: traversal in ids, names, paths."""
     job_id = api.submit({})
     answer = api.get(path.format(id=job_id))
     assert answer.status in (400, 404), answer

@@ -16,6 +16,7 @@ TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
 def test_environment_is_the_allow_list_and_nothing_else(site, api):
+    """Hazard 30: environment leak, httpoxy, X-A_B for X-A-B."""
     job_id = api.submit(
         {},
         function="surroundings",
@@ -41,6 +42,18 @@ def test_environment_is_the_allow_list_and_nothing_else(site, api):
     assert environment["TRACEPARENT"] == TRACE
     assert int(environment["JOBGATE_DEADLINE_MS"]) > 0
     assert "s3cr3t" not in json.dumps(document) and "evil" not in json.dumps(document)
+
+
+@pytest.mark.only("lighttpd", "apache-cgi")
+def test_worker_has_nothing_of_the_web_servers_environment(start):
+    """Hazard 30: behind plain CGI the program that starts it has all of the request there."""
+    site = start()
+    site.started(site.api.submit({}, function="hold", headers={"X-Amz-Secret": "s3cr3t", "Proxy": "http://evil.example:1"}))
+    every = site.workers() + site.processes("jobgate-supervisor")
+    assert len(every) == 2
+    for process in every:
+        assert not [entry for entry in process.environment.split(b"\0") if entry.startswith((b"HTTP_", b"REQUEST_", b"SERVER_"))]
+        assert b"s3cr3t" not in process.environment
 
 
 def test_malformed_traceparent_is_not_handed_on(api):

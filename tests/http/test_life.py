@@ -317,7 +317,7 @@ def test_retry_of_an_unknown_job_is_404(api):
 
 @pytest.mark.only("lighttpd", "nginx")
 def test_running_job_of_a_killed_installation_goes_on_after_the_start_without_a_request(start):
-    """No other job waits, so only the running one itself can tell that there is something to do."""
+    """Hazard 20. No other job waits, so only the running one itself can tell that there is something to do."""
     site = start()
     job_id = site.api.submit({}, function="hold")
     pids = site.started(job_id)

@@ -1,13 +1,14 @@
 """Lists, idempotency, expiry and purge."""
 
 import json
+import socket
 import threading
 import urllib.parse
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from client import eventually, query
+from client import REQUEST_LIMIT, eventually, query
 from test_errors import assert_problem
 
 
@@ -128,6 +129,24 @@ def test_same_key_and_body_replays_the_first_answer(site, api):
     api.ended(first.json["jobId"])
     assert keyed(api, '"8e03978e-40d5-43dd-bc93-6894a57f9324"', function="note").body == first.body, "after its end as well"
     assert len([line for line in site.notes() if line.startswith(first.json["jobId"])]) == 1
+
+
+def test_client_that_never_saw_its_202_gets_the_same_job(site, api):
+    """Hazard 19: it went away before the answer came, and asks again."""
+    body = b'{"lost":"answer"}'
+    head = (f"POST {api.base}/job?function=held HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            f'Idempotency-Key: "never-seen"\r\nContent-Length: {len(body)}\r\n\r\n')
+
+    def jobs():
+        return [job["jobId"] for job in api.get("/job?function=held&limit=100").json["jobs"]]
+
+    before = jobs()
+    with socket.create_connection(("127.0.0.1", api.port), timeout=REQUEST_LIMIT) as connection:
+        connection.sendall(head.encode() + body)
+        made = eventually(lambda: set(jobs()) - set(before), 10, "the job is there")
+    again = keyed(api, '"never-seen"', body, function="held")
+    assert again.status == 202, again
+    assert {again.json["jobId"]} == made == set(jobs()) - set(before)
 
 
 def test_same_key_with_another_body_or_function_is_422(api):

@@ -50,6 +50,7 @@ def test_thousand_connections_keep_nobody_waiting(start):
 
 @pytest.mark.only("lighttpd")
 def test_five_hundred_long_polls_leave_status_free(start):
+    """Hazard 33: 500 long-polls."""
     site = start()
     held = site.api.submit({}, function="hold")
     site.started(held)

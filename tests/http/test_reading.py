@@ -76,6 +76,7 @@ def test_result_that_is_no_clean_json_is_text(api, text):
 
 @pytest.mark.parametrize("part", ["result", "log", "event"])
 def test_job_output_as_html_is_never_rendered(api, part):
+    """Hazard 32: job output as HTML or with CR LF."""
     page = "<!DOCTYPE html><script>alert(document.domain)</script>"
     job_id = api.run({"out": page, "err": page, "text": page}, function="puppet")["jobId"]
     answer = api.get(f"/job/{job_id}/{part}")
@@ -141,7 +142,7 @@ def test_log_bytes_are_served_as_they_came(api):
 
 
 def test_job_output_makes_no_line_of_its_own_in_our_log(site, api):
-    """CR and LF in what comes from outside are escaped in jobgate's log."""
+    """Hazard 32. CR and LF in what comes from outside are escaped in jobgate's log."""
     api.run({"err": "x\nlevel=error forged=1\n", "out": "y\nlevel=error forged=2\n", "exit": 65}, function="puppet")
     api.get("/job/x%0alevel=error%20forged=3")
     api.post(function="x\nlevel=error forged=4", headers={"User-Agent": "y\tlevel=error forged=5"})

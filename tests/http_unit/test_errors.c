@@ -15,6 +15,7 @@ static const char *uri_of(const char *id, const char *rest)
     return uri;
 }
 
+/* Hazard 28. */
 static void bad_json_is_400_with_the_offset(void **state)
 {
     assert_problem(post("/job", "{\"a\":1,\"a\":2}"), 400);
@@ -41,6 +42,7 @@ static void other_media_types_are_415(void **state)
     assert_int_equal(fake_job_count(), 0);
 }
 
+/* Hazard 27. */
 static void event_over_the_limit_is_413_with_the_limit(void **state)
 {
     char large[1100];
@@ -128,6 +130,7 @@ static void busy_store_is_503_with_retry_after(void **state)
     assert_non_null(header("X-Amzn-RequestId"));
 }
 
+/* Hazard 14. */
 static void failed_sync_takes_the_202_back(void **state)
 {
     static const enum outcome outcomes[] = {UNAVAILABLE, IO};
@@ -139,7 +142,7 @@ static void failed_sync_takes_the_202_back(void **state)
     }
 }
 
-/* Every store call that a request makes, failing with every outcome: an answer of 4xx or 5xx without a word of the
+/* Hazard 35. Every store call that a request makes, failing with every outcome: an answer of 4xx or 5xx without a word of the
  * cause, and no job beside it. */
 static void every_failing_call_is_an_answer(void **state)
 {
@@ -180,6 +183,7 @@ static void failing_nudge_does_not_cost_the_answer(void **state)
     assert_int_equal(get(uri_of(id, ""))->status, 200);
 }
 
+/* Hazard 24. */
 static void worker_that_cannot_be_started_does_not_cost_the_202(void **state)
 {
     static const char *const calls[] = {"launch_worker", "slots_open"};
@@ -268,6 +272,7 @@ static void store_that_cannot_be_opened_is_503(void **state)
     service_stop(service);
 }
 
+/* Hazard 32. */
 static void header_values_cannot_split_a_header(void **state)
 {
     struct response response = {0};

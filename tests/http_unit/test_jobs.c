@@ -230,6 +230,7 @@ static void text_results_are_strings_and_large_ones_are_not_inlined(void **state
     assert_string_equal(member("resultSize"), "65537");
 }
 
+/* Hazard 32. */
 static void results_are_never_pages(void **state)
 {
     static const char *const types[] = {"text/html", "image/svg+xml", "application/xhtml+xml",

@@ -96,6 +96,7 @@ static void each_allocation_may_fail(const char *method, const char *uri, const 
 #endif
 }
 
+/* Hazard 35. */
 static void a_submission_is_an_error_or_a_job(void **state)
 {
     each_allocation_may_fail("POST", "/job", "{\"a\":[1,{\"b\":\"c\"}]}");

@@ -87,6 +87,7 @@ static void absolute_form_counts_as_its_path(void **state)
     assert_string_equal(request.base, "");
 }
 
+/* Hazard 29. */
 static void malformed_paths_are_refused(void **state)
 {
     static const char *const paths[] = {
@@ -174,6 +175,7 @@ static void empty_pairs_of_a_query_are_overlooked(void **state)
     assert_null(request_parameter(&request, "c"));
 }
 
+/* Hazard 30. */
 static void headers_are_taken_by_their_exact_names(void **state)
 {
     assert_int_equal(PARSE("", "REQUEST_METHOD=POST", "REQUEST_URI=/job", "HTTP_X_AMZ_INVOCATION_TYPE=Event",
@@ -240,6 +242,7 @@ static void body_of_the_right_length_is_taken(void **state)
     buffer_free(&body);
 }
 
+/* Hazard 27. */
 static void body_without_length_is_read_to_its_end(void **state)
 {
     struct buffer body = {0};
@@ -249,6 +252,21 @@ static void body_without_length_is_read_to_its_end(void **state)
     buffer_free(&body);
 }
 
+/* Hazard 27. */
+static void broken_chunks_are_no_empty_body(void **state)
+{
+    struct buffer body = {0};
+    struct bytes nothing = {"", 0, false};
+    struct body_source source = {read_bytes, &nothing, true};
+    assert_int_equal(PARSE("", "REQUEST_METHOD=POST", "REQUEST_URI=/job", "HTTP_TRANSFER_ENCODING=chunked"),
+                     0);
+    assert_int_equal(request_read_body(&request, &source, 10, &body, &error), 400);
+    assert_int_equal(PARSE("", "REQUEST_METHOD=POST", "REQUEST_URI=/job"), 0);
+    assert_int_equal(request_read_body(&request, &source, 10, &body, &error), 0);
+    buffer_free(&body);
+}
+
+/* Hazard 27. */
 static void wrong_lengths_are_told_apart(void **state)
 {
     static const char *const wrong[] = {"-1", "two", "2x", "0x2", "+2", "2 2", "1e1", " 2"};
@@ -295,6 +313,6 @@ TEST_MAIN(cmocka_unit_test(mounted_at_the_root_behind_lighttpd),
           cmocka_unit_test(unknown_methods_are_no_method_of_ours),
           cmocka_unit_test(body_of_the_right_length_is_taken),
           cmocka_unit_test(body_without_length_is_read_to_its_end),
-          cmocka_unit_test(wrong_lengths_are_told_apart),
+          cmocka_unit_test(broken_chunks_are_no_empty_body), cmocka_unit_test(wrong_lengths_are_told_apart),
           cmocka_unit_test(standard_input_is_not_read_behind_its_length),
           cmocka_unit_test(encoding_leaves_only_unreserved_characters))

@@ -92,6 +92,7 @@ static void only_the_active_threads_accept(void **state)
     assert_true(becomes(&hall.accepting, 2));
 }
 
+/* Hazard 33. */
 static void waiting_requests_leave_the_permits_to_others(void **state)
 {
     order("w", 4);
@@ -117,6 +118,7 @@ static void order_until_four_wait(void)
     assert_int_equal(atomic_load(&hall.waiting), 4);
 }
 
+/* Hazard 33. */
 static void waits_over_the_cap_are_refused_at_once(void **state)
 {
     order("w", 4);
@@ -210,6 +212,7 @@ static void committer_that_was_never_used_ends_at_once(void **state)
 
 /* ---- waiting processes: each struct stands for one, since its lock belongs to its own descriptor ---- */
 
+/* Hazard 33. */
 static void so_many_processes_may_wait_and_no_more(void **state)
 {
     struct waiters *processes[WAITERS_MAX + 1];

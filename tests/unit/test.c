@@ -23,6 +23,16 @@ const char *__tsan_default_suppressions(void)
 }
 #endif
 
+void test_begin(void)
+{
+    const char *chosen = getenv("JOBGATE_CASE");
+    const char *patience = getenv("JOBGATE_PATIENCE");
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+    if (chosen != NULL)
+        cmocka_set_test_filter(chosen);
+    alarm((chosen != NULL ? 120U : 600U) * (patience != NULL ? (unsigned)atoi(patience) : 1U));
+}
+
 char *test_folder(void)
 {
     const char *base = getenv("TMPDIR");

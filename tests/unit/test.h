@@ -5,7 +5,8 @@
  *
  *     TEST_MAIN(cmocka_unit_test(retry_waits_longer_each_time), cmocka_unit_test(…))
  *
- * It prints TAP, one line for each case. */
+ * It prints TAP, one line for each case. With JOBGATE_CASE='pattern' in the environment it runs those cases only (* and ?). A
+ * program that hangs is ended by SIGALRM: after ten minutes, or two when it runs chosen cases, times JOBGATE_PATIENCE. */
 #ifndef JOBGATE_TEST_H
 #define JOBGATE_TEST_H
 
@@ -21,10 +22,12 @@
     int main(void)                                                                                           \
     {                                                                                                        \
         const struct CMUnitTest cases[] = {__VA_ARGS__};                                                     \
-        cmocka_set_message_output(CM_OUTPUT_TAP);                                                            \
+        test_begin();                                                                                        \
         return cmocka_run_group_tests(cases, NULL, NULL) == 0 ? 0 : 1;                                       \
     }
 
+/* Called by TEST_MAIN. */
+void test_begin(void);
 /* A new empty folder (0700) for this case alone, below $TMPDIR or /tmp; its absolute path in memory of its
  * own. Fails the case when there is none to be had. */
 char *test_folder(void);

@@ -43,6 +43,7 @@ static void public_addresses_are_public(void **state)
             fail_msg("%s", list[i]);
 }
 
+/* Hazard 31. */
 static void private_and_special_addresses_are_not(void **state)
 {
     static const char *const list[] = {"0.0.0.0",

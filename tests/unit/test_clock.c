@@ -43,6 +43,7 @@ static void system_clocks_agree_with_the_system(void **state)
     assert_true(clock_monotonic_us() - start >= 2000);
 }
 
+/* Hazard 25. */
 static void deadline_saturates(void **state)
 {
     fake_monotonic_us = 5000000;

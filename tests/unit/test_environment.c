@@ -19,6 +19,7 @@ static void what_was_written_is_read(void **state)
     record_must_read(fixture->environment, &record);
 }
 
+/* Hazard 35. */
 static void what_a_body_refuses_is_not_there(void **state)
 {
     struct fixture *fixture = *state;

@@ -159,6 +159,7 @@ static void raw_event_comes_without_the_envelope(void **state)
     finish(trial);
 }
 
+/* Hazard 22. */
 static void large_event_that_is_never_read_blocks_nobody(void **state)
 {
     struct trial *trial = prepare("ignore_stdin");
@@ -209,6 +210,7 @@ static void result_may_be_as_large_as_allowed_but_no_larger(void **state)
     finish(trial);
 }
 
+/* Hazard 22. */
 static void flood_of_stdout_is_ended(void **state)
 {
     struct trial *trial = prepare("flood_stdout");
@@ -239,6 +241,7 @@ static void flood_of_stderr_does_not_hinder_the_timeout(void **state)
     finish(trial);
 }
 
+/* Hazard 22. */
 static void timeout_ends_what_ignores_term(void **state)
 {
     struct trial *trial = prepare("ignore_term");
@@ -265,6 +268,7 @@ static void cancel_gives_time_to_tidy_up(void **state)
     finish(trial);
 }
 
+/* Hazard 20. */
 static void worker_that_has_to_leave_gives_the_job_back(void **state)
 {
     struct trial *trial = prepare("ignore_term");
@@ -345,6 +349,7 @@ static void child_that_ends_a_moment_later_is_heard(void **state)
     finish(trial);
 }
 
+/* Hazard 22. */
 static void closed_descriptors_do_not_end_it_early(void **state)
 {
     struct trial *trial = prepare("close_descriptors");
@@ -426,6 +431,7 @@ static bool has_line(const struct trial *trial, const char *line)
     return false;
 }
 
+/* Hazard 30. */
 static void environment_is_an_allow_list(void **state)
 {
     struct trial *trial = prepare("print_environment");
@@ -477,6 +483,7 @@ static void function_has_four_descriptors_its_folder_and_its_session(void **stat
     finish(trial);
 }
 
+/* Hazard 22. */
 static void memory_limit_holds(void **state)
 {
     struct trial *trial = prepare("allocate");
@@ -487,6 +494,7 @@ static void memory_limit_holds(void **state)
     finish(trial);
 }
 
+/* Hazard 22. */
 static void file_size_limit_holds(void **state)
 {
     struct trial *trial = prepare("huge_file");
@@ -496,6 +504,7 @@ static void file_size_limit_holds(void **state)
     finish(trial);
 }
 
+/* Hazard 22. */
 static void cpu_limit_holds(void **state)
 {
     struct trial *trial = prepare("flood_stderr");
@@ -575,7 +584,7 @@ int main(void)
         cmocka_unit_test(no_descriptor_is_leaked),
     };
     struct error error;
-    cmocka_set_message_output(CM_OUTPUT_TAP);
+    test_begin();
     if (!strays_adopt(true) || signals_open(&signals, &error) != OK)
         return 99;
     return cmocka_run_group_tests(cases, NULL, NULL) == 0 ? 0 : 1;

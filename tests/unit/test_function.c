@@ -150,6 +150,7 @@ static void file_without_the_executable_bit_says_so(void **state)
     assert_not_found(place, "other", INVALID, "chmod +x");
 }
 
+/* Hazard 34. */
 static void what_others_can_write_is_refused(void **state)
 {
     struct place *place = *state;
@@ -173,6 +174,7 @@ static void functions_dir_that_others_can_write_is_refused(void **state)
     assert_not_found(place, "report", INVALID, place->folder);
 }
 
+/* Hazard 34. */
 static void program_of_a_third_user_is_refused(void **state)
 {
     struct place *place = *state;
@@ -189,6 +191,7 @@ static void program_of_a_third_user_is_refused(void **state)
     assert_found(place, "report", FUNCTION_EXECUTABLE, "report");
 }
 
+/* Hazard 29. */
 static void symlinks_are_refused_wherever_they_lead(void **state)
 {
     struct place *place = *state;

@@ -290,6 +290,7 @@ static void try_later_never_runs_hot(void **state)
     assert_int_equal(job.due_ms, T0 + 1000);
 }
 
+/* Hazard 20. */
 static void an_interruption_keeps_place_and_retries(void **state)
 {
     struct job job = apply(job_in(JOB_RUNNING), JOB_INTERRUPT, T0 + 5000);
@@ -301,6 +302,7 @@ static void an_interruption_keeps_place_and_retries(void **state)
     assert_false(job.waits_for_retry);
 }
 
+/* Hazard 26. */
 static void a_job_that_kills_its_worker_ends_too(void **state)
 {
     struct job job = job_in(JOB_RUNNING);

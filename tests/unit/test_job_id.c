@@ -97,6 +97,7 @@ static void range_holds_what_begins_with_the_prefix_and_nothing_else(void **stat
         assert_int_equal(job_id_range(wrong[i], &first, &behind), INVALID);
 }
 
+/* Hazard 29. */
 static void anything_but_36_characters_of_a_uuid_is_invalid(void **state)
 {
     static const char good[] = "0199abcd-1234-7abc-89ab-0123456789ab";
@@ -129,6 +130,7 @@ static void ids_of_one_process_grow_strictly(void **state)
     }
 }
 
+/* Hazard 25. */
 static void ids_grow_while_the_clock_stands_or_goes_back(void **state)
 {
     struct job_id before, id;

@@ -156,6 +156,7 @@ static void unknown_escapes_are_refused(void **state)
     assert_wrong("\"\\u00g1\"", 5, "hexadecimal");
 }
 
+/* Hazard 28. */
 static void unpaired_surrogates_are_refused(void **state)
 {
     assert_wrong("\"x\\ud800\"", 2, "surrogate");
@@ -167,6 +168,7 @@ static void unpaired_surrogates_are_refused(void **state)
     assert_valid("\"\\uD800\\uDC00\\uDBFF\\uDFFF\"");
 }
 
+/* Hazard 28. */
 static void bytes_that_are_not_utf8_are_refused(void **state)
 {
     static const char *const wrong[] = {
@@ -215,6 +217,7 @@ static void every_length_of_character_passes(void **state)
     assert_true(json_utf8_is_valid("\0", 1));
 }
 
+/* Hazard 28. */
 static void depth_of_32_passes_and_33_is_refused_there(void **state)
 {
     char text[256] = "";
@@ -229,6 +232,7 @@ static void depth_of_32_passes_and_33_is_refused_there(void **state)
     assert_wrong(text, opened, "deep");
 }
 
+/* Hazard 28. */
 static void same_key_twice_is_refused_at_the_second(void **state)
 {
     assert_wrong("{\"a\":1,\"a\":2}", 7, "duplicate key");
@@ -251,6 +255,7 @@ static void keys_are_compared_by_what_they_mean(void **state)
     assert_valid("{\"\\ud83d\\ude00\":1,\"\\ud83d\\ude01\":2}");
 }
 
+/* Hazard 28. */
 static void nul_is_refused_in_a_key_but_not_in_a_value(void **state)
 {
     assert_wrong("{\"a\\u0000b\":1}", 3, "NUL in a key");
@@ -333,7 +338,7 @@ static void hundred_thousand_keys_are_checked_and_the_last_is_compared(void **st
 #define MEMORY_CAN_BE_LIMITED true
 #endif
 
-/* Keys of objects that have closed need no memory: with 1 MiB more than it has, the process checks 520,000 keys of which
+/* Hazard 28. Keys of objects that have closed need no memory: with 1 MiB more than it has, the process checks 520,000 keys of which
  * 13 are open at once. */
 static void closed_objects_give_their_memory_back(void **state)
 {

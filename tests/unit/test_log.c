@@ -79,6 +79,7 @@ static void null_value_leaves_its_pair_out(void **state)
     assert_logged(place->file, "event=accepted bytes=2\n");
 }
 
+/* Hazard 32. */
 static void nothing_from_outside_makes_a_second_line_or_key(void **state)
 {
     struct place *place = *state;

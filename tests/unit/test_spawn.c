@@ -43,6 +43,7 @@ static int run_shell(const char *script, struct spawn_plan *plan, char **text)
     return status;
 }
 
+/* Hazard 11. */
 static void program_sees_only_its_descriptors(void **state)
 {
     struct spawn_plan plan = {0};

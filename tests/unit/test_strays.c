@@ -236,7 +236,7 @@ int main(int count, char **arguments)
     };
     if (count > 1 && strcmp(arguments[1], "marked") == 0)
         return marked_main();
-    cmocka_set_message_output(CM_OUTPUT_TAP);
+    test_begin();
     if (!strays_adopt(true))
         return 99;
     return cmocka_run_group_tests(cases, NULL, NULL) == 0 ? 0 : 1;

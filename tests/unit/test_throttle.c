@@ -73,6 +73,7 @@ static void no_rate_is_no_limit(void **state)
         assert_true(throttle_take(throttle, "a", 0, 0, NOON).allowed);
 }
 
+/* Hazard 25. */
 static void a_clock_set_back_does_not_lock_a_caller_out(void **state)
 {
     allowed_of(1000, "a", NOON + 3600000);

@@ -65,12 +65,24 @@ HOSTILE = {
 @pytest.mark.skipif(SANITIZED, reason="sanitizers take more memory than that by themselves")
 @pytest.mark.parametrize("what", HOSTILE)
 def test_hostile_body_is_answered_within_16_mib(site, what):
-    """The limit is on all that a process writes to and shares with nobody: more of it, and memory would be short."""
+    """Hazard 28. The limit is on all that a process writes to and shares with nobody: more of it, and memory would be short."""
     site.configure(anonymous="all", noop__concurrency="0")
     body, expected = HOSTILE[what]
     status, content, done = ask(site, "jobgate-submit", "POST", "/job?function=noop", body, limit=16 * MIB)
     assert status == expected, (content, done.stderr)
     assert (b'"offset"' in content) == (expected == 400)
+
+
+# ---- what comes from outside, in the log ----
+
+def test_what_a_web_server_hands_on_makes_no_line_of_its_own_in_the_log(site):
+    """Hazard 32: a user's name is whatever the web server has taken it for."""
+    site.configure(anonymous="all", noop__concurrency="0")
+    status, content, _ = ask(site, "jobgate-submit", "POST", "/job?function=noop", b"{}", REMOTE_USER="eve\nlevel=error forged=1")
+    assert status == 202, content
+    lines = site.log().splitlines()
+    assert [line for line in lines if "event=accepted" in line and "forged" in line], lines
+    assert not [line for line in lines if line.startswith("level=error")]
 
 
 # ---- valgrind ----

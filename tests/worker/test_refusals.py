@@ -85,6 +85,7 @@ def assert_refused(line, path, words, cure):
 
 @pytest.mark.parametrize("name, change, words, cure", STORE + CONFIGURATION)
 def test_store_and_configuration(used, name, change, words, cure):
+    """Hazard 34: symlinks, other owners, other modes."""
     path = used.folder / name
     change(path)
     done = used.worker("--sweep")
@@ -109,6 +110,7 @@ def test_keys(used, name, change, words, cure):
 
 @pytest.mark.parametrize("name, change, words, cure", FUNCTIONS)
 def test_functions(used, name, change, words, cure):
+    """Hazard 34: symlinks, other owners, other modes."""
     path = used.folder / name
     change(path)
     record = used.ended(used.put("noop"))

@@ -136,6 +136,7 @@ def test_worker_does_not_stay_for_what_is_due_much_later(site):
 
 @pytest.mark.parametrize("function", ["ignore_term", "double_fork"])
 def test_cancel_ends_what_ignores_term(site, function):
+    """Hazard 22: a function forks away, ignores TERM, closes or floods stdout, never reads stdin."""
     site.configure(double_fork__env_STAYS="1")
     job = site.put(function)
     if function == "ignore_term":
@@ -209,6 +210,7 @@ def programs(site, name):
 
 
 def test_job_of_a_killed_worker_is_run_again_without_a_request(site):
+    """Hazard 21: worker dead, function still alive."""
     site.configure(sleeper__env_SECONDS_TO_SLEEP="600")
     job = site.put("sleeper")
     site.running(job)
@@ -242,6 +244,7 @@ def test_worker_of_a_killed_supervisor_finishes_its_job_and_leaves(site):
 
 
 def test_remains_of_a_killed_pair_are_ended_before_the_job_goes_back(site):
+    """Hazard 21: worker dead, function still alive."""
     site.configure()
     job = site.put("double_fork", start=False)
     site.configure(double_fork__env_STAYS="1")
@@ -265,6 +268,7 @@ def test_remains_of_a_killed_pair_are_ended_before_the_job_goes_back(site):
 
 
 def test_job_that_kills_its_worker_again_and_again_ends_as_lost(site):
+    """Hazard 26: a job that kills its worker."""
     site.configure(kill_parent__confined="no", max_interruptions="2")
     job = site.put("kill_parent")
     record = site.ended(job)
@@ -288,6 +292,7 @@ def test_worker_that_cannot_live_is_given_up(site):
 
 
 def test_told_to_leave_it_gives_the_job_back(site):
+    """Hazard 20: the web server's restart kills workers."""
     site.configure(sleeper__env_SECONDS_TO_SLEEP="600", idle_linger="20s")
     job = site.put("sleeper")
     site.running(job)
