@@ -7,8 +7,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#define SLEEP_MS   500 /* how often a waiting thread looks after the holder */
-#define PIECES_MAX 64  /* of others, for one leader: it has a caller of its own who waits */
+#define SLEEP_MS 500  /* how often a waiting thread looks after the holder */
+#define SHARE_US 2000 /* for others, of a leader's time: its own caller waits, and other processes */
 
 struct combiner {
     struct gate *gate;
@@ -16,7 +16,7 @@ struct combiner {
     void *context;
     pthread_mutex_t lock; /* of what follows up to `rounds`; held for a few instructions */
     struct combiner_piece *first, *last;
-    unsigned taken; /* by the present leader */
+    int64_t share_ends_us; /* of the present leader; 0 = not begun, since its own piece does not count */
     unsigned asleep;
     bool leading;
     _Atomic uint32_t rounds; /* futex: moves when a leader ends */
@@ -77,7 +77,7 @@ static void lead(struct combiner *combiner, struct combiner_piece *own)
 {
     take_out(combiner, own);
     combiner->leading = true;
-    combiner->taken = 0;
+    combiner->share_ends_us = 0;
     pthread_mutex_unlock(&combiner->lock);
     combiner->lead(combiner->context, own);
     pthread_mutex_lock(&combiner->lock);
@@ -128,12 +128,13 @@ enum outcome combiner_run(struct combiner *combiner, struct combiner_piece *piec
 
 struct combiner_piece *combiner_next(struct combiner *combiner)
 {
+    int64_t now = clock_monotonic_us();
     pthread_mutex_lock(&combiner->lock);
-    struct combiner_piece *piece = combiner->taken < PIECES_MAX ? combiner->first : NULL;
-    if (piece != NULL) {
+    if (combiner->share_ends_us == 0)
+        combiner->share_ends_us = now + SHARE_US;
+    struct combiner_piece *piece = now < combiner->share_ends_us ? combiner->first : NULL;
+    if (piece != NULL)
         take_out(combiner, piece);
-        combiner->taken++;
-    }
     pthread_mutex_unlock(&combiner->lock);
     return piece;
 }

@@ -46,6 +46,7 @@ enum outcome delivery_rows_update(struct transaction *transaction, const struct 
     struct key due = key_of_delivery_due(before->due_ms, &before->job, before->target);
     enum outcome outcome = table_delete(transaction, TABLE_DELIVERY_DUE, &due, error);
 
+    transaction_touches(transaction, &after->job); /* whose document tells of it */
     return outcome == OK ? put(transaction, after, error) : outcome;
 }
 

@@ -400,6 +400,7 @@ static void stay_for_all(void *context, struct combiner_piece *piece)
     while (sound && piece != NULL) {
         sound = carry_out(environment, visit_of_piece(piece));
         combiner_done(piece);
+        gate_pulse(environment->gate); /* the patience of those who watch is for each visit anew */
         piece = sound ? combiner_next(environment->combiner) : NULL;
     }
     if (entered)
@@ -702,12 +703,13 @@ enum outcome environment_read(struct environment *environment, transaction_body 
     return synced == OK ? outcome : synced;
 }
 
-/* The generation first: a recovery moves it before it lets anybody in again, and puts the words back to 0. */
+/* The position first: a recovery moves the generation and then puts the words back to 0, so a 0 of a recovery is never
+ * told with the generation before it, in which 0 meant something else. */
 struct store_stamp environment_stamp(const struct environment *environment, const struct job_id *id)
 {
     const struct gate_page *page = gate_page(environment->gate);
-    struct store_stamp stamp = {.generation = page->fault == GATE_SOUND ? page->generation : 0};
-    stamp.position = page->jobs[word_of(id)];
+    struct store_stamp stamp = {.position = page->jobs[word_of(id)]};
+    stamp.generation = page->fault == GATE_SOUND ? page->generation : 0;
     return stamp;
 }
 

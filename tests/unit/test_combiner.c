@@ -29,9 +29,18 @@ static struct {
     _Atomic unsigned leaders;
     uint64_t total; /* only by the leader */
     unsigned one_of_many_stops;
+    unsigned each;
+    unsigned most;    /* pieces of one leader */
+    int64_t piece_us; /* how long each takes, by the test's clock */
+    _Atomic int64_t now_us;
     _Atomic bool hold;
     _Atomic bool is_held;
 } world;
+
+static int64_t slow_monotonic(void)
+{
+    return world.now_us;
+}
 
 static void lead(void *context, struct combiner_piece *piece)
 {
@@ -40,14 +49,20 @@ static void lead(void *context, struct combiner_piece *piece)
     world.is_held = true;
     while (world.hold)
         clock_sleep_us(100);
+    unsigned pieces = 0;
     while (piece != NULL) {
         struct sum *sum = (struct sum *)piece;
         world.total += sum->number;
         sum->carried_out++;
+        world.now_us += world.piece_us;
+        clock_sleep_us(world.piece_us / 20); /* others come meanwhile */
+        pieces++;
         combiner_done(piece);
         bool stops = world.one_of_many_stops != 0 && number % world.one_of_many_stops == 0;
         piece = stops ? NULL : combiner_next(world.combiner);
     }
+    if (pieces > world.most)
+        world.most = pieces;
     atomic_fetch_sub(&world.inside, 1);
 }
 
@@ -59,7 +74,9 @@ static int set_up(void **state)
     if (gate_open(world.descriptor, 1, &world.gate, &error) != OK)
         return -1;
     world.combiner = combiner_open(world.gate, lead, NULL);
-    world.inside = world.leaders = world.one_of_many_stops = 0;
+    world.inside = world.leaders = world.one_of_many_stops = world.most = 0;
+    world.piece_us = 0;
+    world.each = EACH;
     world.total = 0;
     world.hold = world.is_held = false;
     return world.combiner == NULL;
@@ -67,6 +84,7 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
+    clock_replace(NULL);
     combiner_close(world.combiner);
     gate_close(world.gate);
     close(world.descriptor);
@@ -77,7 +95,7 @@ static int tear_down(void **state)
 static void *add_many(void *context)
 {
     unsigned number = (unsigned)(uintptr_t)context;
-    for (unsigned i = 0; i < EACH; i++) {
+    for (unsigned i = 0; i < world.each; i++) {
         struct sum sum = {.number = number};
         struct error error;
         if (combiner_run(world.combiner, &sum.piece, clock_deadline(60000), &error) != OK ||
@@ -93,7 +111,7 @@ static void run_all(void)
     uint64_t expected = 0;
     for (unsigned i = 0; i < THREADS; i++) {
         assert_int_equal(pthread_create(&threads[i], NULL, add_many, (void *)(uintptr_t)(i + 1)), 0);
-        expected += (uint64_t)(i + 1) * EACH;
+        expected += (uint64_t)(i + 1) * world.each;
     }
     for (unsigned i = 0; i < THREADS; i++) {
         void *words;
@@ -113,6 +131,17 @@ static void what_a_leader_leaves_behind_is_led_by_the_next(void **state)
 {
     world.one_of_many_stops = 3; /* as after a piece that needs a recovery */
     run_all();
+}
+
+static void leader_of_slow_pieces_goes_after_one_for_others(void **state)
+{
+    static const struct clock_source slow = {clock_wall_ms, slow_monotonic};
+    world.now_us = 5000000;
+    world.piece_us = 2000;
+    world.each = 100;
+    clock_replace(&slow);
+    run_all();
+    assert_true(world.most <= 2);
 }
 
 struct late {
@@ -153,4 +182,5 @@ static void piece_past_its_deadline_is_never_carried_out(void **state)
 #define combiner_test(case) cmocka_unit_test_setup_teardown(case, set_up, tear_down)
 TEST_MAIN(combiner_test(every_piece_is_carried_out_once_by_one_at_a_time),
           combiner_test(what_a_leader_leaves_behind_is_led_by_the_next),
+          combiner_test(leader_of_slow_pieces_goes_after_one_for_others),
           combiner_test(piece_past_its_deadline_is_never_carried_out))

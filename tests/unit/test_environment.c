@@ -3,11 +3,13 @@
 #include "test.h"
 
 #include "clock.h"
+#include "store_bdb/gate.h"
 
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -140,10 +142,71 @@ static void threads_share_one_environment(void **state)
     }
 }
 
+static struct gate_page *map_page(struct fixture *fixture)
+{
+    char path[600];
+    snprintf(path, sizeof path, "%s/gate", fixture->data);
+    int descriptor = open(path, O_RDWR | O_CLOEXEC);
+    assert_true(descriptor >= 0);
+    struct gate_page *page = mmap(NULL, sizeof *page, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
+    assert_true(page != MAP_FAILED);
+    close(descriptor);
+    return page;
+}
+
+#define RECOVERIES 2000000
+
+struct recoveries {
+    struct gate_page *page;
+    unsigned word;
+    _Atomic bool done;
+};
+
+/* What a recovery and the first change after it do to the page. */
+static void *recover_many(void *context)
+{
+    struct recoveries *recoveries = context;
+    struct gate_page *page = recoveries->page;
+    for (int i = 0; i < RECOVERIES; i++) {
+        uint64_t generation = ++page->generation;
+        page->jobs[recoveries->word] = 0;
+        for (volatile int pause = 0; pause < 100; pause++)
+            ;
+        page->jobs[recoveries->word] = generation;
+        for (volatile int pause = 0; pause < 100; pause++)
+            ;
+    }
+    recoveries->done = true;
+    return NULL;
+}
+
+static void stamp_never_goes_back_within_a_generation(void **state)
+{
+    struct fixture *fixture = *state;
+    struct record record = record_make(17);
+    record_must_write(fixture->environment, &record);
+    struct recoveries recoveries = {.page = map_page(fixture)};
+    while (recoveries.page->jobs[recoveries.word] == 0)
+        recoveries.word++;
+    unsigned went_back = 0;
+    pthread_t thread;
+    struct store_stamp last = environment_stamp(fixture->environment, &record.id);
+    assert_int_equal(pthread_create(&thread, NULL, recover_many, &recoveries), 0);
+    while (!recoveries.done) {
+        struct store_stamp now = environment_stamp(fixture->environment, &record.id);
+        if (now.generation == last.generation && last.position == last.generation && now.position == 0)
+            went_back++;
+        last = now;
+    }
+    pthread_join(thread, NULL);
+    munmap(recoveries.page, sizeof *recoveries.page);
+    assert_int_equal(went_back, 0);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
 
 TEST_MAIN(CASE(what_was_written_is_read), CASE(what_a_body_refuses_is_not_there),
           CASE(another_opening_reads_it), CASE(reader_of_an_empty_store_finds_nothing),
           CASE(it_is_there_after_closing_and_opening), CASE(hazard_11_no_descriptor_is_inherited),
           CASE(hazard_17_regions_have_all_their_blocks), CASE(big_records_pass_the_ends_of_log_files),
-          CASE(threads_share_one_environment))
+          CASE(threads_share_one_environment), CASE(stamp_never_goes_back_within_a_generation))

@@ -278,6 +278,49 @@ static void hazard_4_process_with_a_stuck_thread_ends_itself(void **state)
     read_some(fixture, 3);
 }
 
+#define SLOW_THREADS     5
+#define SLOW_MS          600
+#define SLOW_PATIENCE_MS 1000
+
+static enum outcome be_slow(struct transaction *transaction, void *context, struct error *error)
+{
+    clock_sleep_us(SLOW_MS * 1000);
+    return OK;
+}
+
+static void *visit_slowly(void *context)
+{
+    return environment_run(context, be_slow, NULL, clock_deadline(20000), NULL, NULL) == OK ? NULL : context;
+}
+
+static void visit_slowly_with_many_threads(struct fixture *fixture, void *context)
+{
+    struct environment *environment = open_own(fixture);
+    pthread_t threads[SLOW_THREADS];
+    for (int i = 0; i < SLOW_THREADS; i++)
+        pthread_create(&threads[i], NULL, visit_slowly, environment);
+    for (int i = 0; i < SLOW_THREADS; i++) {
+        void *failed;
+        pthread_join(threads[i], &failed);
+        if (failed != NULL)
+            _exit(1);
+    }
+}
+
+static void hazard_4_many_slow_visits_are_not_one_stuck_visit(void **state)
+{
+    struct fixture *fixture = *state;
+    struct gate_page *page = map_page(fixture);
+    gate_set_patience(SLOW_PATIENCE_MS, SLOW_PATIENCE_MS);
+    write_some(fixture, 3);
+    pid_t pid = start_child(fixture, visit_slowly_with_many_threads, NULL);
+    while (page->holder.pid != pid)
+        clock_sleep_us(1000);
+    read_some(fixture, 3); /* waits, and watches */
+    assert_int_equal(wait_child(pid), 0);
+    munmap(page, sizeof *page);
+}
+
 static void sleep_long(struct fixture *fixture, void *context)
 {
     for (;;)
@@ -642,6 +685,7 @@ static void hazard_16_flipped_bytes_in_a_table_are_refused(void **state)
 TEST_MAIN(CASE(hazard_1_killed_at_each_step_of_a_commit), CASE(hazard_2_killed_outside_costs_no_recovery),
           CASE(hazard_3_recovery_killed_at_each_step_converges), CASE(hazard_4_stopped_holder_is_taken_over),
           CASE(hazard_4_process_with_a_stuck_thread_ends_itself),
+          CASE(hazard_4_many_slow_visits_are_not_one_stuck_visit),
           CASE(hazard_5_process_with_a_used_number_is_not_killed),
           CASE(hazard_5_number_1_of_a_container_opens), CASE(hazard_6_another_boot_recovers),
           CASE(hazard_7_another_patch_of_the_library_recovers),
