@@ -88,6 +88,9 @@ int control_refuse(int status, const char *format, ...) __attribute__((format(pr
 int control_open_store(struct control *control, enum store_access access);
 /* Loads the configuration into control->configuration. */
 enum outcome control_load(struct control *control, struct error *error);
+/* The installation's log has what the store says from now on; without one only what is wrong is for the terminal. Called as
+ * the user of the data folder: a log that root had begun, nobody else could write. */
+void control_open_log(const struct control *control);
 
 /* The deadline of the next call to the store. */
 int64_t control_deadline(void);

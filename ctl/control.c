@@ -52,21 +52,18 @@ int control_refuse(int status, const char *format, ...)
     return status;
 }
 
-/* The installation's log has what the store says; without one only what is wrong is for the terminal. */
-static void open_log(const struct configuration *configuration)
+enum outcome control_load(struct control *control, struct error *error)
 {
+    return configuration_load(control->file, &control->configuration, error);
+}
+
+void control_open_log(const struct control *control)
+{
+    const struct configuration *configuration = control->configuration;
     if (configuration->log_file[0] != '\0' &&
         log_open("jobgatectl", configuration->log_file, (enum log_level)configuration->log_level, NULL) == OK)
         return;
     log_open("jobgatectl", NULL, LOG_LEVEL_WARNING, NULL);
-}
-
-enum outcome control_load(struct control *control, struct error *error)
-{
-    enum outcome outcome = configuration_load(control->file, &control->configuration, error);
-    if (outcome == OK)
-        open_log(control->configuration);
-    return outcome;
 }
 
 int control_open_store(struct control *control, enum store_access access)

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 static const char *url, *function_name, *event = "{}";
 
@@ -64,7 +65,8 @@ static void examine(struct doctor *doctor)
         doctor_space(doctor);
         doctor_keys(doctor);
     }
-    doctor_log_file(doctor);
+    if (has_folder || geteuid() != 0) /* root would begin one that is root's */
+        doctor_log_file(doctor);
     doctor_programs(doctor);
     doctor_functions(doctor);
     doctor_room(doctor);

@@ -93,6 +93,7 @@ bool doctor_data_folder(struct doctor *doctor)
     if (!user_of(folder, &owner))
         return missing_folder(doctor, folder);
     enum outcome outcome = user_become(owner, &error);
+    control_open_log(doctor->control);
     if (outcome == OK)
         outcome = folder_open(folder, &descriptor, &error);
     if (outcome == OK) {
@@ -188,8 +189,9 @@ void doctor_log_file(struct doctor *doctor)
         doctor_tell(doctor, VERDICT_GOOD, "log_file", NULL, "%s", file);
         return;
     }
+    const char *trouble = strerror(errno);
     snprintf(cure, sizeof cure, "chown %s %s, and let that user into its folder", user_name(geteuid()), file);
-    doctor_tell(doctor, VERDICT_BAD, "log_file", cure, "%s: %s", file, strerror(errno));
+    doctor_tell(doctor, VERDICT_BAD, "log_file", cure, "%s: %s", file, trouble);
 }
 
 /* ---- programs ---- */

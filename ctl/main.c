@@ -10,6 +10,7 @@
 #include "command.h"
 
 #include "command_line.h"
+#include "log.h"
 #include "output.h"
 #include "setting.h"
 #include "user.h"
@@ -236,6 +237,8 @@ static int prepare(struct control *control)
         status = control->command->prepare(control);
     if (status == 0 && needs >= NEEDS_CONFIGURATION)
         status = become_user(control);
+    if (status == 0 && needs >= NEEDS_CONFIGURATION)
+        control_open_log(control);
     if (status == 0 && needs >= NEEDS_READING)
         status = control_open_store(control, needs == NEEDS_WRITING ? STORE_WRITE : STORE_READ);
     return status;
@@ -258,6 +261,7 @@ int main(int count, char **words)
     status = check_count(&control);
     control.file = configuration_path(control.file);
     umask(077);
+    log_open("jobgatectl", NULL, LOG_LEVEL_WARNING, NULL);
     if (status == 0)
         status = prepare(&control);
     if (status == 0)

@@ -308,6 +308,22 @@ def test_started_by_root_it_leaves_nothing_of_roots(site):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+@pytest.mark.parametrize("first", [["submit", "noop", "{}"], ["doctor"], ["list"]])
+def test_root_begins_the_log_as_the_user_who_goes_on_with_it(site, first):
+    user = pwd.getpwnam("nobody")
+    site.open_to(user)
+    folder = site.folder / "logs"
+    folder.mkdir()
+    for path in (site.data, folder):
+        os.chown(path, user.pw_uid, user.pw_gid)
+    site.configure(log_file=str(folder / "jobgate.log"))
+    site.file.chmod(0o644)
+    site.ctl(*first)
+    site.ctl("wait", site.submit("noop"))
+    assert (folder / "jobgate.log").stat().st_uid == user.pw_uid
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 def test_root_does_not_make_a_data_folder_of_its_own(site):
     site.data.rmdir()
     assert "install -d -o USER" in site.ctl("list", status=78).err

@@ -1,6 +1,7 @@
 """doctor names what is wrong, and its cure."""
 
 import os
+import pwd
 import re
 import signal
 import subprocess
@@ -101,6 +102,19 @@ def test_a_wrong_configuration_is_named_with_its_line(site):
     site.file.write_text("max_worker = 4\n")
     (finding,) = bad(findings(site.file))
     assert ':1: unknown key "max_worker"' in finding["found"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs a file of another user")
+def test_a_log_of_another_user_is_named_with_its_cure(site):
+    user = pwd.getpwnam("nobody")
+    site.open_to(user)
+    os.chown(site.data, user.pw_uid, user.pw_gid)
+    site.ctl("wait", site.submit("noop"))
+    os.chown(site.folder / "log", 0, 0)
+    (site.folder / "log").chmod(0o600)
+    found = {finding["check"]: finding for finding in bad(findings(site.file))}
+    assert found["log_file"]["found"] == f"{site.folder}/log: Permission denied"
+    assert found["log_file"]["cure"].startswith(f"chown nobody {site.folder}/log")
 
 
 def test_a_data_folder_that_others_can_read_is_named(site):
