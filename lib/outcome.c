@@ -69,7 +69,8 @@ enum outcome error_set_errno(struct error *error, enum outcome outcome, int errn
 enum outcome outcome_of_errno(int errno_value, enum outcome otherwise)
 {
     bool may_come_back = errno_value == EAGAIN || errno_value == ENOMEM || errno_value == EMFILE ||
-                         errno_value == ENFILE || errno_value == ETXTBSY;
+                         errno_value == ENFILE || errno_value == ETXTBSY || errno_value == ENOSPC ||
+                         errno_value == EDQUOT;
     return may_come_back ? UNAVAILABLE : otherwise;
 }
 

@@ -39,7 +39,7 @@ enum outcome error_set_errno(struct error *error, enum outcome outcome, int errn
                              ...) __attribute__((format(printf, 4, 5)));
 
 /* What a system call's errno says of trying again: UNAVAILABLE for what the system lacks now and may have again (processes,
- * memory, descriptors; a program that is being replaced), else `otherwise`. */
+ * memory, descriptors, room on the disk; a program that is being replaced), else `otherwise`. */
 enum outcome outcome_of_errno(int errno_value, enum outcome otherwise);
 
 /* "OK", "NOTFOUND", … for logs and tests. Never NULL. */

@@ -158,19 +158,20 @@ static enum outcome remove_tree(int parent, const char *name, struct error *erro
     } else if (unlinkat(parent, name, 0) == 0) { /* a function put something else in its place */
         return OK;
     }
-    return error_set_errno(error, IO, errno, "temporary folder %s cannot be removed", name);
+    return error_set_errno(error, outcome_of_errno(errno, IO), errno, "temporary folder %s cannot be removed",
+                           name);
 }
 
 /* The folder that the folders are in; with `make`, made. -1: errno and words. */
 static int open_parent(const char *path, bool make, struct error *error)
 {
     if (make && mkdir(path, FOLDER_MODE) < 0 && errno != EEXIST) {
-        error_set_errno(error, IO, errno, "%s", path);
+        error_set_errno(error, outcome_of_errno(errno, IO), errno, "%s", path);
         return -1;
     }
     int parent = open(path, FOLDER);
     if (parent < 0)
-        error_set_errno(error, IO, errno, "%s", path);
+        error_set_errno(error, outcome_of_errno(errno, IO), errno, "%s", path);
     return parent;
 }
 
@@ -195,7 +196,7 @@ static enum outcome open_outer(struct scratch *scratch, struct error *error)
     if (parent < 0)
         return errno == ELOOP || errno == ENOTDIR
                    ? error_set(error, INVALID, "%s is a symlink or no folder: remove it", path)
-                   : IO;
+                   : outcome_of_errno(errno, IO);
     if (fstat(parent, &status) < 0 || status.st_uid != geteuid() ||
         (status.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
         close(parent);
@@ -204,7 +205,7 @@ static enum outcome open_outer(struct scratch *scratch, struct error *error)
     }
     if ((status.st_mode & 07777) != OUTER_MODE && fchmod(parent, OUTER_MODE) < 0) {
         close(parent);
-        return error_set_errno(error, IO, errno, "%s", path);
+        return error_set_errno(error, outcome_of_errno(errno, IO), errno, "%s", path);
     }
     scratch->lent.parent = parent;
     return OK;
@@ -214,7 +215,7 @@ static enum outcome make_folder(const struct place *place, const char *name, uid
                                 struct error *error)
 {
     if (mkdirat(place->parent, name, FOLDER_MODE) < 0)
-        return error_set_errno(error, IO, errno, "%s", place->path);
+        return error_set_errno(error, outcome_of_errno(errno, IO), errno, "%s", place->path);
     if (uid == geteuid())
         return OK;
     int folder = openat(place->parent, name, FOLDER);
@@ -222,7 +223,7 @@ static enum outcome make_folder(const struct place *place, const char *name, uid
     int reason = errno;
     if (folder >= 0)
         close(folder);
-    return result == 0 ? OK : error_set_errno(error, IO, reason, "%s", place->path);
+    return result == 0 ? OK : error_set_errno(error, outcome_of_errno(reason, IO), reason, "%s", place->path);
 }
 
 static enum outcome clean(const struct place *place, const char *name, uid_t uid, gid_t gid,
@@ -278,7 +279,7 @@ enum outcome scratch_open(const char *data_dir, struct slot_identity identity, s
     made->own.parent = made->lent.parent = -1;
     enum outcome outcome = name_places(made, data_dir, inner, error);
     if (outcome == OK && (made->own.parent = open_parent(inner, true, error)) < 0)
-        outcome = IO;
+        outcome = outcome_of_errno(errno, IO);
     if (outcome == OK)
         outcome = scratch_clean(made, error);
     if (outcome != OK) {
@@ -330,7 +331,8 @@ enum outcome scratch_remove(const char *data_dir, struct slot_identity identity,
     for (int outer = 0; outer <= 1; outer++) {
         int parent = open_known(data_dir, outer != 0);
         if (parent < 0 && errno != ENOENT && outer == 0)
-            return error_set_errno(error, IO, errno, "temporary folders of %s", data_dir);
+            return error_set_errno(error, outcome_of_errno(errno, IO), errno, "temporary folders of %s",
+                                   data_dir);
         if (parent < 0)
             continue;
         enum outcome removed = remove_tree(parent, name, error);

@@ -4,205 +4,113 @@
     campaign.py [--minutes M] [--seed N] [--faults KIND,KIND…]
 
 Starts an installation behind a real lighttpd (by quickstart), lets clients post and get, and does harm to it: one fault
-after another, the next one only when the system has answered again. In the end, everything is healed, and each job that
-got a 202 is looked at: has it ended, was its outcome recorded once, did its function run at least once? Prints the faults
-by kind, the jobs, and the longest stall; exits with 1 when anything was lost, stuck, recorded twice, or hung. A seed
-repeats the choice of faults (not the instant in which they strike)."""
+after another (faults.py), the next one only when the system has answered again. In the end, everything is healed, and each
+job that got a 202 is looked at: has it ended, was its outcome recorded once, did its function run at least once? A campaign
+is one round after another of some minutes, each with a new installation and a seed of its own.
+
+Before that, the power is cut with syncs and with syncs that lie (power_control.py), and stopped stores are damaged (damage.py).
+Prints the faults by kind, the jobs, and the longest stall; exits with 1 when anything was lost, stuck, recorded twice, or
+hung. A seed repeats the choice of faults (not the instant in which they strike)."""
 
 import argparse
 import collections
 import os
-import pathlib
-import pwd
 import random
 import re
-import signal
-import subprocess
 import sys
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "http"))
+from installation import Installation, begin_own_mounts, may_mount  # first: it knows where the tests' client is
 
-from client import ENDED, REQUEST_LIMIT, eventually, query  # noqa: E402
-from harness import Site  # noqa: E402
-from test_kills import Clients, are_both_back  # noqa: E402
+from client import ENDED, REQUEST_LIMIT, eventually, query
+from damage import damage_stores
+from faults import NEEDS_A_DISK, WEIGHTS, Faults
+from power_control import compare
+from test_kills import Clients, are_both_back
 
-PROGRAMS = ("jobgate-submit", "jobgate-status", "jobgate-worker", "jobgate-supervisor")
 SETTINGS = {"max_workers": "4", "max_interruptions": "100000", "retries": "1000", "backoff": "100ms",
-            "max_event_age": "0", "idle_linger": "2s", "kill_grace": "1s"}
+            "max_event_age": "0", "idle_linger": "2s", "kill_grace": "1s", "disk_reserve": "1MiB"}
+ROUND = 4 * 60  # seconds: a store that has grown for longer takes long to put back after a power cut
+TELL_AFTER = 60  # seconds; on a terminal, after each fault
 
 
-class Faults:
-    """Each method is one kind of fault. It returns whether there was anything to harm."""
+class Report:
+    """What all rounds have seen."""
 
-    def __init__(self, site, chance):
-        self.site = site
-        self.chance = chance
-
-    def _one(self, *programs):
-        victims = [process for program in programs for process in self.site.processes(program)]
-        return self.chance.choice(victims) if victims else None
-
-    def kill(self):
-        """kill -9 of one process."""
-        victim = self._one(self.chance.choice(PROGRAMS))
-        return victim is not None and victim.kill()
-
-    def kill_pair(self):
-        """A worker and its supervisor at once: nobody is left to clean up after them."""
-        victims = self.site.processes("jobgate-supervisor") + self.site.processes("jobgate-worker")
-        return sum(victim.kill() for victim in victims) > 0
-
-    def stop_program(self):
-        """SIGSTOP for a while, of a program that answers requests."""
-        return self._stop(("jobgate-submit", "jobgate-status"), self.chance.uniform(0.1, 2.0))
-
-    def stop_worker(self):
-        """SIGSTOP of a worker, perhaps inside the gate, perhaps past its job's time."""
-        return self._stop(("jobgate-worker", "jobgate-supervisor"), self.chance.uniform(0.1, 4.0))
-
-    def _stop(self, programs, seconds):
-        victim = self._one(*programs)
-        if victim is None or not victim.kill(signal.SIGSTOP):
-            return False
-        time.sleep(seconds)
-        victim.kill(signal.SIGCONT)
-        return True
-
-    def kill_functions(self):
-        """The functions themselves, by KILL: failures, which are tried again."""
-        victims = [found for found in self.site.processes() if not found.program.startswith("jobgate-")
-                   and b"JOBGATE_JOB_ID=" in found.environment]
-        return sum(victim.kill() for victim in victims) > 0
-
-    def restart_server(self):
-        """The web server ends in good order and is started again; workers go on."""
-        daemons = self.site.daemons()
-        if not daemons:
-            return False
-        for process in daemons:
-            process.kill(signal.SIGTERM)
-        eventually(lambda: not self.site.daemons(), 15, "the web server has ended")
-        self.site.quickstart.kill()  # it would end the workers as well
-        self.site.quickstart.wait()
-        self.site.start()
-        return True
-
-    def kill_everything(self):
-        """KILL for every process of the installation at once, and a new start: an operator's last resort."""
-        self._end_all()
-        self.site.start()
-        return True
-
-    def reboot(self):
-        """The same, and what a boot leaves of shared memory: no regions, a page that knows nothing."""
-        self._end_all()
-        store = self.site.data / "store"
-        for region in store.glob("__db.*"):
-            region.unlink()
-        for name in ("gate", "doorbell", "slots"):
-            (store / name).unlink(missing_ok=True)
-        self.site.start()
-        return True
-
-    def _end_all(self):
-        self.site.quickstart.kill()
-        self.site.quickstart.wait()
-        for _ in range(3):  # what was between its fork and its exec is seen in the next round
-            for process in self.site.processes():
-                process.kill()
-        left = self.site.wait_for_none(10)
-        assert not left, f"not to be killed: {left}"
-
-    # What a process lacks for a while: set from outside, taken back afterwards.
-
-    def no_processes(self):
-        """fork fails with EAGAIN."""
-        return self._limit("nproc", 1, ("jobgate-submit", "jobgate-supervisor", "jobgate-worker"))
-
-    def no_memory(self):
-        """Allocations that need new pages fail."""
-        return self._limit("as", 1, PROGRAMS)
-
-    def no_descriptors(self):
-        """open, pipe and accept fail with EMFILE."""
-        return self._limit("nofile", 8, PROGRAMS)
-
-    def _limit(self, name, soft, programs):
-        victim = self._one(*programs)
-        if victim is None or not self._set_limit(victim, f"--{name}={soft}:"):
-            return False
-        time.sleep(self.chance.uniform(0.2, 1.0))
-        self._set_limit(victim, f"--{name}=:", unlimited=True)
-        return True
-
-    def _set_limit(self, victim, option, unlimited=False):
-        """As the process's own user: root may lack the right (CAP_SYS_RESOURCE). Only the soft limit moves."""
-        try:
-            user = pwd.getpwuid(os.stat(f"/proc/{victim.pid}").st_uid).pw_name
-            if unlimited:
-                option = option.replace("=:", f"={self._hard(victim, option)}:")
-        except (FileNotFoundError, ProcessLookupError):
-            return False
-        command = ["prlimit", "--pid", str(victim.pid), option]
-        if os.geteuid() == 0:
-            command = ["runuser", "-u", user, "--", *command]
-        return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
-
-    @staticmethod
-    def _hard(victim, option):
-        names = {"--nproc": "Max processes", "--as": "Max address space", "--nofile": "Max open files"}
-        with open(f"/proc/{victim.pid}/limits", encoding="ascii") as limits:
-            line = next(line for line in limits if line.startswith(names[option.split("=")[0]]))
-        return line[26:].split()[1]
-
-    def disk_full(self):
-        """New jobs are refused for a while, what is there goes on."""
-        self.site.edit(None, "disk_reserve", "1024GiB")
-        time.sleep(self.chance.uniform(1.0, 2.5))
-        self.site.edit(None, "disk_reserve", "1MiB")
-        return True
-
-
-# How often each kind comes, in relation: the cheap ones more often.
-WEIGHTS = {"kill": 40, "kill_pair": 6, "stop_program": 6, "stop_worker": 6, "kill_functions": 8, "restart_server": 3,
-           "kill_everything": 3, "reboot": 3, "no_processes": 5, "no_memory": 5, "no_descriptors": 5, "disk_full": 1}
-
-
-class Campaign:
-    def __init__(self, options):
-        self.seed = options.seed if options.seed is not None else random.SystemRandom().randrange(1 << 32)
-        self.chance = random.Random(self.seed)
-        self.site = Site("lighttpd", **SETTINGS)
-        self.kinds = options.faults.split(",") if options.faults else list(WEIGHTS)
-        self.until = time.monotonic() + 60 * options.minutes
-        self.done = collections.Counter()
+    def __init__(self):
+        self.faults = collections.Counter()
+        self.jobs = collections.Counter()  # accepted, lost, …
+        self.ends = collections.Counter()
+        self.requests = collections.Counter()
+        self.slowest = 0.0
         self.stall = 0.0
         self.wrong = []
+        self.told = time.monotonic()
 
-    def run(self):
-        print(f"seed {self.seed}", flush=True)
-        self.site.start()
-        faults = Faults(self.site, self.chance)
+    def tell(self, clients, left, kind):
+        words = f"{sum(self.faults.values())} faults, {self.jobs['accepted'] + len(clients.accepted)} jobs, {max(0, left):.0f} s to go"
+        if sys.stdout.isatty():
+            print(f"\r\033[K  {words}, {kind}", end="", flush=True)
+        elif time.monotonic() - self.told > TELL_AFTER:
+            self.told = time.monotonic()
+            print(words, flush=True)
+
+    def show(self):
+        print(f"\nfaults      {sum(self.faults.values())}")
+        for kind, count in sorted(self.faults.items()):
+            print(f"  {kind:<22}{count:>6}  {getattr(Faults, kind).__doc__.splitlines()[0]}")
+        rows = {**self.jobs, "ended": dict(self.ends), "requests": dict(self.requests),
+                "longest request": f"{self.slowest:.2f} s", "longest stall after a fault": f"{self.stall:.2f} s"}
+        for name, value in rows.items():
+            print(f"{name:<28}{value}")
+
+
+class Round:
+    def __init__(self, seed, kinds, seconds, report):
+        self.seed = seed
+        self.chance = random.Random(seed)
+        self.kinds = kinds
+        self.report = report
+        self.site = Installation(**SETTINGS)
+        self.seconds = seconds
+        self.wrong = []
+
+    def run(self, left):
+        """`left`: seconds that the campaign goes on."""
         try:
+            self.site.start()
+            faults = Faults(self.site, self.chance)
             with Clients(self.site.api, self.chance) as clients:
-                self._harm(faults, clients)
+                try:
+                    self._harm(faults, clients, left)
+                finally:
+                    faults.heal()
             self._judge(clients)
+        except AssertionError as error:
+            self.wrong.append(str(error))
         finally:
-            self.site.stop()
-        return not self.wrong
+            self._end()
 
-    def _harm(self, faults, clients):
-        told = time.monotonic()
-        while time.monotonic() < self.until and not self.wrong:
-            kind = self.chance.choices(self.kinds, [WEIGHTS[kind] for kind in self.kinds])[0]
-            begun = time.monotonic()
+    def _end(self):
+        if self.wrong:
+            print(self.site.logs())
+        try:
+            self.site.stop()
+        except AssertionError as error:
+            self.wrong.append(str(error))
+        for line in self.wrong:
+            print(f"WRONG, with SEED={self.seed}: {line}")
+        self.report.wrong += self.wrong
+
+    def _harm(self, faults, clients, left):
+        begun = time.monotonic()
+        weights = [WEIGHTS[kind] for kind in self.kinds]
+        while time.monotonic() < begun + self.seconds and not self.wrong:
+            kind = self.chance.choices(self.kinds, weights)[0]
             if getattr(faults, kind)():
-                self.done[kind] += 1
+                self.report.faults[kind] += 1
             self._wait_for_answers(clients, kind, time.monotonic())
-            if time.monotonic() - told > 60:
-                told = begun
-                print(f"{sum(self.done.values())} faults, {len(clients.accepted)} jobs", flush=True)
+            self.report.tell(clients, left - (time.monotonic() - begun), kind)
 
     def _wait_for_answers(self, clients, kind, healed):
         """The system answers both kinds of request again before the next blow."""
@@ -212,16 +120,20 @@ class Campaign:
                 self.wrong.append(f"no answers {3 * REQUEST_LIMIT:.0f} s after {kind}: {dict(clients.answers)}")
                 return
             time.sleep(0.005)
-        self.stall = max(self.stall, time.monotonic() - healed)
+        self.report.stall = max(self.report.stall, time.monotonic() - healed)
+
+    # ---- what became of the jobs ----
 
     def _judge(self, clients):
         eventually(lambda: are_both_back(self.site.api), 30, "both programs answer again")
-        ends, stuck, lost = collections.Counter(), [], []
+        ends, stuck, lost, failed = collections.Counter(), [], [], []
         listed = self._statuses()
         for job_id in clients.accepted:
             status = listed.get(job_id)
             if status in ENDED:
                 ends[status] += 1
+                if status != "SUCCEEDED":
+                    failed.append(self.site.api.job(job_id))
             elif self.site.api.get(f"/job/{job_id}").status == 404:
                 lost.append(job_id)
             else:
@@ -230,10 +142,13 @@ class Campaign:
                 except AssertionError:
                     stuck.append(job_id)
         ran = {line.split()[0] for line in self.site.notes()}
-        never = [job_id for job_id in clients.accepted if job_id not in ran]
-        twice = self._ended_twice()
-        several = [key for key, ids in clients.keys.items() if len(ids) > 1]
-        self._report(clients, ends, lost, stuck, never, twice, several)
+        found = {"lost": lost, "stuck": stuck,
+                 "never run": [job_id for job_id in clients.accepted if job_id not in ran],
+                 "recorded twice": self._ended_twice(),
+                 "keys with two jobs": [key for key, ids in clients.keys.items() if len(ids) > 1]}
+        self._count(clients, ends, found)
+        if failed:
+            self.wrong.append(f"not all have succeeded: {failed[:5]}")
 
     def _statuses(self):
         """Of all jobs, by the list: tens of thousands of single requests would take as long as the campaign."""
@@ -253,36 +168,54 @@ class Campaign:
                 count[found[1]] += 1
         return [job_id for job_id, times in count.items() if times > 1]
 
-    def _report(self, clients, ends, lost, stuck, never, twice, several):
-        print(f"\nfaults      {sum(self.done.values())}")
-        for kind, count in sorted(self.done.items()):
-            print(f"  {kind:<16}{count:>6}  {getattr(Faults, kind).__doc__.splitlines()[0]}")
-        rows = {"accepted": len(clients.accepted), "ended": dict(ends), "lost": len(lost), "stuck": len(stuck),
-                "never run": len(never), "recorded twice": len(twice), "keys with two jobs": len(several),
-                "requests": dict(clients.answers), "longest request": f"{clients.slowest:.2f} s",
-                "longest stall after a fault": f"{self.stall:.2f} s"}
-        for name, value in rows.items():
-            print(f"{name:<28}{value}")
-        for name, found in (("lost", lost), ("stuck", stuck), ("never run", never), ("recorded twice", twice),
-                            ("keys with two jobs", several)):
-            if found:
-                self.wrong.append(f"{name}: {found[:5]}")
+    def _count(self, clients, ends, found):
+        report = self.report
+        report.jobs["accepted"] += len(clients.accepted)
+        for name, ids in found.items():
+            report.jobs[name] += len(ids)
+            if ids:
+                self.wrong.append(f"{name}: {ids[:5]}")
+        report.ends += ends
+        report.requests += clients.answers
+        report.slowest = max(report.slowest, clients.slowest)
         self.wrong += clients.unexpected[:5]
-        if ends and set(ends) != {"SUCCEEDED"}:
-            self.wrong.append(f"not all have succeeded: {dict(ends)}")
-        for line in self.wrong:
-            print(f"WRONG: {line}")
+
+
+def run_rounds(seed, kinds, seconds):
+    report = Report()
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 1 and not report.wrong:
+        Round(seed, kinds, min(left, ROUND), report).run(left)
+        seed += 1
+    report.show()
+    return not report.wrong
+
+
+def choose_kinds(wanted):
+    kinds = wanted.split(",") if wanted else list(WEIGHTS)
+    if not may_mount() and not kinds_without_disk(kinds) == kinds:
+        print("not root, or no mounts here: the disk is not made full (" + ", ".join(NEEDS_A_DISK) + ")")
+        return kinds_without_disk(kinds)
+    return kinds
+
+
+def kinds_without_disk(kinds):
+    return [kind for kind in kinds if kind not in NEEDS_A_DISK]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--minutes", type=float, default=2)
-    parser.add_argument("--seed", type=int)
+    parser.add_argument("--seed", type=int, default=os.environ.get("SEED"))
     parser.add_argument("--faults", help="only these kinds: " + ",".join(WEIGHTS))
-    campaign = Campaign(parser.parse_args())
-    good = campaign.run()
-    print(f"{1 if good else 0} passed, {0 if good else 1} failed")
-    return 0 if good else 1
+    options = parser.parse_args()
+    begin_own_mounts()
+    seed = options.seed if options.seed is not None else random.SystemRandom().randrange(1 << 32)
+    print(f"SEED={seed}", flush=True)
+    checks = [compare(random.Random(seed)), damage_stores(random.Random(seed)),
+              run_rounds(seed, choose_kinds(options.faults), 60 * options.minutes)]
+    print(f"{sum(checks)} passed, {len(checks) - sum(checks)} failed")
+    return 0 if all(checks) else 1
 
 
 if __name__ == "__main__":
