@@ -9,16 +9,21 @@
 
 void result_capture_take(struct result_capture *capture, const char *bytes, size_t length)
 {
-    if (capture->too_large)
+    if (result_capture_failed(capture))
         return;
     if (length <= capture->most - capture->bytes.length) {
         buffer_append(&capture->bytes, bytes, length);
-        capture->too_large = capture->bytes.failed;
+        capture->no_memory = capture->bytes.failed;
     } else {
         capture->too_large = true;
     }
-    if (capture->too_large)
+    if (result_capture_failed(capture))
         buffer_free(&capture->bytes);
+}
+
+bool result_capture_failed(const struct result_capture *capture)
+{
+    return capture->too_large || capture->no_memory;
 }
 
 static bool is_space(char c)

@@ -16,9 +16,12 @@
 struct result_capture {
     size_t most;
     struct buffer bytes;
-    bool too_large; /* more than `most` came, or memory ran out; bytes is empty then and stays so */
+    bool too_large; /* more than `most` came; bytes is empty then and stays so */
+    bool no_memory; /* for what came; likewise */
 };
 void result_capture_take(struct result_capture *capture, const char *bytes, size_t length);
+/* Whether it has given up: nothing that still comes can help. */
+bool result_capture_failed(const struct result_capture *capture);
 /* The result as it is stored: JSON without the white space around it, else text, else bytes. *type is a media
  * type, or NULL when there is no result. The bytes stay the capture's. */
 void result_capture_finish(const struct result_capture *capture, const char **bytes, size_t *length,

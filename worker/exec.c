@@ -35,7 +35,7 @@
 
 enum { POLL_SIGNALS, POLL_RESULT, POLL_LOG, POLL_PROGRESS, POLL_COUNT };
 enum phase { RUNNING, SETTLING, STOPPING, ENDED };
-enum stop { NOT_STOPPED, STOP_TIMEOUT, STOP_RESULT_SIZE, STOP_CANCEL, STOP_GIVE_BACK, STOP_ABANDON };
+enum stop { NOT_STOPPED, STOP_TIMEOUT, STOP_RESULT, STOP_CANCEL, STOP_GIVE_BACK, STOP_ABANDON };
 
 struct run {
     struct attempt *attempt;
@@ -272,8 +272,8 @@ static void step(struct run *run)
     } else if (run->phase == RUNNING && run->reaped.main_ended) {
         run->phase = SETTLING;
         run->phase_ms = clock_deadline(SETTLE_MS);
-    } else if (run->phase == RUNNING && run->attempt->result.too_large) {
-        stop_with_term(run, STOP_RESULT_SIZE);
+    } else if (run->phase == RUNNING && result_capture_failed(&run->attempt->result)) {
+        stop_with_term(run, STOP_RESULT);
     } else if (run->phase == RUNNING && clock_left(run->timeout_ms) == 0) {
         stop_with_term(run, STOP_TIMEOUT);
     } else if (run->phase != RUNNING && clock_left(run->phase_ms) == 0) {
@@ -317,7 +317,7 @@ static void judge(struct run *run)
     case STOP_TIMEOUT:
         attempt_fail_timeout(attempt);
         break;
-    case STOP_RESULT_SIZE:
+    case STOP_RESULT:
         break; /* below: it may also have been seen too late for a stop */
     case STOP_CANCEL:
         attempt_fail(attempt, JOB_FAIL, "Job.Cancelled", "Task was cancelled");
@@ -327,8 +327,11 @@ static void judge(struct run *run)
         attempt_fail(attempt, JOB_INTERRUPT, "Worker.Stopped", "The worker was told to end");
         break;
     }
-    if (attempt->result.too_large && (run->stop == NOT_STOPPED || run->stop == STOP_RESULT_SIZE))
+    bool for_result = run->stop == NOT_STOPPED || run->stop == STOP_RESULT;
+    if (for_result && attempt->result.too_large)
         attempt_fail_result_size(attempt);
+    else if (for_result && attempt->result.no_memory)
+        attempt_fail(attempt, JOB_TRY_LATER, "Worker.OutOfMemory", "The worker had no memory for the result");
     attempt->abandoned = run->stop == STOP_ABANDON;
     attempt->record.cpu_us = run->reaped.cpu_us;
     attempt->record.peak_memory_kib = run->reaped.peak_memory_kib;
