@@ -255,7 +255,7 @@ ROWS = [
                "        run->closing = true;\n", "        run->empty = true;\n",
                "unit/test_exec:closed_descriptors_do_not_end_it_early"),
         broken("a result may be of any size", "worker/exec.c",
-               "run->phase == RUNNING && run->attempt->result.too_large", "false",
+               "run->phase == RUNNING && result_capture_failed(&run->attempt->result)", "false",
                "unit/test_exec:flood_of_stdout_is_ended"),
         broken("the event comes by a pipe", "worker/exec.c",
                "    int descriptor = memfd_create(\"event\", MFD_CLOEXEC | MFD_ALLOW_SEALING);\n",
