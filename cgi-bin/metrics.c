@@ -103,6 +103,9 @@ static enum outcome write_store(struct exchange *exchange, struct buffer *out, s
     gauge(out, "store_accepts_jobs",
           "1 when a job would be accepted: space is there, and no sync has failed.", health.accepts_jobs);
     gauge(out, "store_recoveries", "Recoveries since the store was made.", (int64_t)health.generation);
+    family(out, "store_sync_seconds", "summary", "Syncs of the log to the disk; many requests share one.");
+    buffer_printf(out, "jobgate_store_sync_seconds_sum %.6f\njobgate_store_sync_seconds_count %" PRIu64 "\n",
+                  (double)health.sync_us / 1e6, health.syncs);
     gauge(out, "store_free_bytes", "Free space on the store's disk.", (int64_t)health.free_bytes);
     return OK;
 }

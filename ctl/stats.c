@@ -92,6 +92,8 @@ static int print_document(const struct control *control, const struct figures *f
     json_add_text(store, "trouble", figures->health.trouble);
     json_add_integer(store, "freeBytes", (int64_t)figures->health.free_bytes);
     json_add_integer(store, "recoveries", (int64_t)figures->health.generation);
+    json_add_integer(store, "syncs", (int64_t)figures->health.syncs);
+    json_add_integer(store, "syncMs", (int64_t)(figures->health.sync_us / 1000));
     json_add(document, "store", store);
     return output_json(document);
 }

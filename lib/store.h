@@ -284,6 +284,8 @@ void store_ring_delivery(struct store *store);
 struct store_health {
     uint64_t generation;           /* recoveries since it was made */
     uint64_t free_bytes;           /* of its file system */
+    uint64_t syncs;                /* that went well, of all processes, since it was made … */
+    uint64_t sync_us;              /* … and the time they took together */
     bool accepts_jobs;             /* space above disk_reserve, not poisoned */
     char trouble[ERROR_TEXT_SIZE]; /* empty when all is well */
 };

@@ -724,7 +724,10 @@ enum outcome environment_health(struct environment *environment, int64_t deadlin
 {
     struct error trouble = {.text = ""};
     *health = (struct store_health){.free_bytes = (uint64_t)space_free(&environment->space)};
-    health->generation = gate_page(environment->gate)->generation;
+    const struct gate_page *page = gate_page(environment->gate);
+    health->generation = page->generation;
+    health->syncs = page->syncs;
+    health->sync_us = page->sync_us;
     enum outcome outcome = gate_fault(environment->gate, false, &trouble);
     if (outcome == OK)
         outcome = space_for(&environment->space, 0, &trouble);

@@ -29,7 +29,7 @@
 
 #define FILE_NAME "gate"
 #define MAGIC     UINT64_C(0x657461672d626f6a) /* "job-gate" */
-#define LAYOUT    1
+#define LAYOUT    2
 
 #define OPEN_MS        10000 /* how long making the page may wait for others who do the same */
 #define SPIN_US        40    /* longer than an ordinary stay: sleeping and being woken costs as much */

@@ -80,6 +80,8 @@ struct gate_page {
     _Atomic int64_t checkpoint_started_ms; /* monotonic: one is under way, 0 = none */
     _Atomic int64_t spare_started_ms;      /* the same for the next log file (log_spare.h) */
     _Atomic uint32_t spare_ready;          /* a hint */
+    _Atomic uint64_t syncs;                /* of the log, that went well: for the operator, as is … */
+    _Atomic uint64_t sync_us;              /* … the time they took together */
 
     _Alignas(64) _Atomic uint32_t attaches; /* environment handles opened in this generation and not closed */
     struct {

@@ -102,10 +102,13 @@ static bool says_nothing_of_the_disk(int result)
 static void lead(struct log_sync *sync, uint64_t target)
 {
     struct gate_page *page = gate_page(sync->gate);
+    int64_t begun = clock_monotonic_us();
     int result = target == 0 ? 0 : sync_files(sync, page->synced, target);
-    if (result == 0)
+    if (result == 0) {
         gate_raise(&page->synced, target);
-    else if (!says_nothing_of_the_disk(result))
+        page->syncs++;
+        page->sync_us += (uint64_t)(clock_monotonic_us() - begun);
+    } else if (!says_nothing_of_the_disk(result))
         gate_sync_failed(sync->gate, result);
     else
         clock_sleep_us(1000);

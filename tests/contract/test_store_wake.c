@@ -344,6 +344,26 @@ static void health_says_that_jobs_are_accepted(void **state)
     fixture_close(fixture);
 }
 
+static void health_counts_syncs_and_their_time(void **state)
+{
+    struct fixture *fixture = fixture_open(NULL);
+    struct store_submission submission = fixture_submission("report");
+    struct store_health before, after;
+    struct store_ticket ticket;
+    struct job job;
+    bool replayed, queue_full;
+
+    assert_int_equal(store_health(fixture->store, PATIENCE, &before, &fixture->error), OK);
+    assert_int_equal(store_submit(fixture->store, &submission, PATIENCE, &job, &replayed, &queue_full,
+                                  &ticket, &fixture->error),
+                     OK);
+    assert_int_equal(store_sync(fixture->store, ticket, PATIENCE, &fixture->error), OK);
+    assert_int_equal(store_health(fixture->store, PATIENCE, &after, &fixture->error), OK);
+    assert_true(after.syncs > before.syncs);
+    assert_true(after.sync_us > before.sync_us);
+    fixture_close(fixture);
+}
+
 TEST_MAIN(cmocka_unit_test(a_wait_ends_at_once_when_the_revision_differs),
           cmocka_unit_test(a_wait_ends_unchanged_at_its_deadline),
           cmocka_unit_test(every_change_of_a_job_wakes_its_sleepers),
@@ -352,4 +372,5 @@ TEST_MAIN(cmocka_unit_test(a_wait_ends_at_once_when_the_revision_differs),
           cmocka_unit_test(no_ring_is_lost_between_look_and_sleep),
           cmocka_unit_test(processes_share_the_queue_and_wake_each_other),
           cmocka_unit_test(a_reader_in_another_process_sees_what_was_submitted),
-          cmocka_unit_test(health_says_that_jobs_are_accepted))
+          cmocka_unit_test(health_says_that_jobs_are_accepted),
+          cmocka_unit_test(health_counts_syncs_and_their_time))

@@ -90,7 +90,7 @@ def test_metrics_are_without_findings(site):
     site.api.request("DELETE", f"/job/{running}")
     for status in ("QUEUED", "RUNNING", "SUCCEEDED", "FAILED", "CANCELLED"):
         assert re.search(rf'status="{status}"', text), status
-    assert "_bucket{" in text
+    assert "_bucket{" in text and re.search(r"^jobgate_store_sync_seconds_count [1-9]", text, re.M)
     said = subprocess.run([tool, "check", "metrics"], input=text, capture_output=True, text=True)
     assert (said.returncode, said.stdout + said.stderr) == (0, "")
 
