@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -85,11 +86,11 @@ static _Thread_local struct {
 /* Which descriptors are of log files: those are never put off. */
 static _Atomic bool is_log[1024];
 
-static int sync_now(int descriptor)
+static int sync_by(int (*call)(int), int descriptor)
 {
     if (inside != NULL)
         gate_pulse(inside);
-    int result = fdatasync(descriptor);
+    int result = call(descriptor);
     int saved = errno;
     if (inside != NULL) {
         if (result != 0 && saved != EINTR)
@@ -98,6 +99,11 @@ static int sync_now(int descriptor)
     }
     errno = saved;
     return result;
+}
+
+static int sync_now(int descriptor)
+{
+    return sync_by(fdatasync, descriptor);
 }
 
 static bool can_put_off(int descriptor)
@@ -187,6 +193,25 @@ static bool reserve_region(int descriptor, const char *path)
     return false;
 }
 
+/* libdb syncs its log before it writes a page that needs it, and never the folder: without its entry a new log file is gone
+ * with the power, and the page refers to what is not there. */
+static bool sync_folder_of(const char *path)
+{
+    char folder[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    if (slash == NULL || slash - path >= PATH_MAX)
+        return true;
+    memcpy(folder, path, (size_t)(slash - path));
+    folder[slash - path] = '\0';
+    int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int result = descriptor >= 0 ? sync_by(fsync, descriptor) : -1;
+    int saved = errno;
+    if (descriptor >= 0)
+        close(descriptor);
+    errno = saved;
+    return result == 0;
+}
+
 /* libdb sets FD_CLOEXEC in a second call: a fork in between would hand the descriptor to a function. */
 static int open_hook(const char *path, int flags, ...)
 {
@@ -195,11 +220,18 @@ static int open_hook(const char *path, int flags, ...)
     mode_t mode = (flags & O_CREAT) != 0 ? va_arg(arguments, mode_t) : 0;
     va_end(arguments);
     bool log = log_spare_is_log(path);
+    bool new_log = log && (flags & O_CREAT) != 0 && inside != NULL && access(path, F_OK) != 0;
     if (log && (flags & O_CREAT) != 0 && inside != NULL && log_spare_use(path))
         gate_page(inside)->spare_ready = 0;
     int descriptor = open(path, flags | O_CLOEXEC, mode);
     if (descriptor >= 0 && descriptor < (int)(sizeof is_log / sizeof is_log[0]))
         is_log[descriptor] = log;
+    if (descriptor >= 0 && new_log && !sync_folder_of(path)) {
+        int saved = errno;
+        close(descriptor);
+        errno = saved;
+        return -1;
+    }
     if (descriptor >= 0 && (flags & O_CREAT) != 0 && !reserve_region(descriptor, path)) {
         int saved = errno;
         close(descriptor);
