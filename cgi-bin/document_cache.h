@@ -2,8 +2,8 @@
  *
  * Clients poll: the same job is asked for again and again before anything about it changes. Its document is kept with the
  * stamp (store_stamp) that was taken before the job was read. As long as the stamp is the same the document is true, and
- * neither the gate nor the database nor the JSON builder is asked again. A kept document is used for KEPT_MS at most: a
- * store that was put out of service or taken away shows within that time.
+ * neither the gate nor the database nor the JSON builder is asked again. A kept document is used for a second at most: a
+ * store whose folder was taken away shows within two (the gate looks once a second).
  *
  * Not for QUEUED jobs: their place in the queue changes without them.
  *

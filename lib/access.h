@@ -6,7 +6,8 @@
  *
  *     NAME SHA256-HEX allow=submit,read functions=report,thumbnail rate=50 burst=100 quota=10000 active=20
  *
- * A key has scopes and, when it names functions, sees nothing of the others. `rate` is requests a second,
+ * A key has scopes and, when it names functions, changes, lists and counts nothing of the others (a job whose id
+ * it was given it reads: an id is handed on for that). `rate` is requests a second,
  * `burst` how many may come at once, `quota` submissions a day (UTC), `active` jobs that have not ended; 0 or
  * left out = what the configuration says for everyone.
  *
