@@ -43,7 +43,7 @@ class Report:
         self.ends = collections.Counter()
         self.requests = collections.Counter()
         self.slowest = 0.0
-        self.stall = 0.0
+        self.stall = (0.0, "none")  # seconds until the system answered again, after which fault
         self.wrong = []
         self.told = time.monotonic()
 
@@ -60,7 +60,7 @@ class Report:
         for kind, count in sorted(self.faults.items()):
             print(f"  {kind:<22}{count:>6}  {getattr(Faults, kind).__doc__.splitlines()[0]}")
         rows = {**self.jobs, "ended": dict(self.ends), "requests": dict(self.requests),
-                "longest request": f"{self.slowest:.2f} s", "longest stall after a fault": f"{self.stall:.2f} s"}
+                "longest request": f"{self.slowest:.2f} s", "longest stall after a fault": f"{self.stall[0]:.2f} s ({self.stall[1]})"}
         for name, value in rows.items():
             print(f"{name:<28}{value}")
 
@@ -120,7 +120,7 @@ class Round:
                 self.wrong.append(f"no answers {3 * REQUEST_LIMIT:.0f} s after {kind}: {dict(clients.answers)}")
                 return
             time.sleep(0.005)
-        self.report.stall = max(self.report.stall, time.monotonic() - healed)
+        self.report.stall = max(self.report.stall, (time.monotonic() - healed, kind))
 
     # ---- what became of the jobs ----
 

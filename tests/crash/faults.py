@@ -8,7 +8,7 @@ import subprocess
 import time
 
 import power
-from client import NoAnswer, eventually
+from client import ENDED, NoAnswer, eventually
 from installation import may_mount
 from orders import FAIL, FILE_CALLS, KILL, PROGRAMS, STOP
 
@@ -185,9 +185,25 @@ class Faults:
         assert not left, f"not to be killed: {left}"
 
     def clock_jumps(self):
-        """The wall clock goes hours forward or back, and stays there until the next jump."""
+        """The wall clock goes hours forward or back and stays there; who has to wait a second waits no hours."""
+        job_id = eventually(self._submit_delayed, 20, "a job with a delay is accepted")
         self.shim.orders.clock_ms = self.chance.randint(-6 * HOURS_MS, 6 * HOURS_MS)
+        eventually(lambda: self._has_ended(job_id), 30, "a job with a delay of a second has ended after the clock's jump")
         return True
+
+    def _has_ended(self, job_id):
+        try:
+            answer = self.site.api.get(f"/job/{job_id}")
+        except NoAnswer:
+            return False
+        return answer.status == 200 and answer.json["status"] in ENDED
+
+    def _submit_delayed(self):
+        try:
+            answer = self.site.api.post(event={}, function="note", delay=1)
+        except NoAnswer:
+            return None
+        return answer.json["jobId"] if answer.status == 202 else None
 
     # ---- what a process lacks for a while: set from outside, taken back afterwards ----
 
