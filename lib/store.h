@@ -5,7 +5,8 @@
  *
  * Durability. A call that changes something returns as soon as the change is visible to every process, with a
  * struct store_ticket; the change is on disk once store_sync(ticket) is OK. Many tickets share one sync. The rule: nobody
- * outside is told (202, an outcome), and no function is started, before the ticket is synced. What a reading call
+ * outside is told (202, an outcome) before the ticket is synced, and no function is started before all that its job was
+ * when it was claimed is on disk. The claim itself is nobody's promise and may follow (store_claim). What a reading call
  * returns is synced already.
  *
  * Atomicity. Every call is one transaction: wholly there or not at all, also when the process is killed in it.
@@ -56,6 +57,10 @@ struct store_ticket {
 /* OK when everything up to the ticket is on disk. UNAVAILABLE for good after a sync has failed (see 4-hazards: no retry). */
 enum outcome store_sync(struct store *store, struct store_ticket ticket, int64_t deadline_ms,
                         struct error *error);
+/* The same, of what another process has committed and is about to sync, as everybody does after a submit: waits a moment
+ * for that, which takes less time than a second sync behind it. */
+enum outcome store_sync_with_others(struct store *store, struct store_ticket ticket, int64_t deadline_ms,
+                                    struct error *error);
 
 /* Moves with each change of a job (now and then also without one), and with each recovery. What was read of a job after a
  * stamp was taken is true as long as the stamp is the same. Costs no visit to the database. */
@@ -211,11 +216,15 @@ enum outcome store_next_due(struct store *store, const struct configuration *con
 
 /* Takes the job that is due longest, functions in turn, limits of concurrency kept. OK: *job is RUNNING by `runner` and
  * event has its bytes (appended). NOTFOUND: nothing to do until *next_ms (0 = until rung). A job past its maximum age
- * (or whose event is lost to damage) is ended on the way: *aged counts those; the caller goes on. */
+ * (or whose event is lost to damage) is ended on the way: *aged counts those; the caller goes on.
+ * Before the function starts, *before has to be synced: that the job was accepted, and how its last attempt ended. (NULL:
+ * the caller syncs *ticket.) *ticket may follow within moments: a power cut takes a claim that was not synced back, and
+ * the job, QUEUED again, is run again, as it would be after any death of its worker; but the number of the attempt is
+ * used twice, and max_interruptions does not count it. No process that could report for it is left then. */
 enum outcome store_claim(struct store *store, const struct configuration *configuration,
                          struct slot_identity runner, int64_t now_ms, int64_t deadline_ms, struct job *job,
-                         struct buffer *event, int64_t *next_ms, unsigned *aged, struct store_ticket *ticket,
-                         struct error *error);
+                         struct buffer *event, int64_t *next_ms, unsigned *aged, struct store_ticket *before,
+                         struct store_ticket *ticket, struct error *error);
 /* The fence of the calls below: they are CONFLICT, and change nothing, unless the job is RUNNING this attempt by this
  * runner. */
 struct store_attempt {

@@ -83,6 +83,30 @@ static enum attempt_order tell(struct attempt *attempt, void *context)
     return attempt->signals->leave ? ATTEMPT_GIVE_BACK : ATTEMPT_GO_ON;
 }
 
+/* Before the function starts: what its start rests upon, the request's 202 above all, must not be lost any more. The disk
+ * has had the time that the preparations took. */
+static enum outcome ready(struct attempt *attempt, void *context, struct error *error)
+{
+    struct worker *worker = ((struct errand *)context)->worker;
+    return store_sync_with_others(worker->store, worker->before, clock_deadline(WORKER_SYNC_MS), error);
+}
+
+/* The first one after a pause sees to it that others come when there is more to do than for one. */
+static void look_for_others(struct worker *worker)
+{
+    if (worker->was_idle)
+        care_due(worker);
+    worker->was_idle = false;
+}
+
+/* What is wrong with the disk is told when the outcome is recorded. */
+static void soon(struct attempt *attempt, void *context)
+{
+    struct worker *worker = ((struct errand *)context)->worker;
+    look_for_others(worker);
+    worker_sync_when_due(worker, NULL);
+}
+
 /* Who it runs as, and an empty folder of his. */
 static enum outcome lodge(struct attempt *attempt, struct worker *worker, struct account *account,
                           struct error *error)
@@ -183,7 +207,7 @@ static enum outcome record(struct errand *errand, struct attempt *attempt, struc
         outcome = store_finish(worker->store, &errand->fence, &report, &attempt->settings->policy,
                                clock_deadline(STORE_MS), after, &ticket, &error);
         if (outcome == OK)
-            worker->unsynced = ticket;
+            worker_committed(worker, ticket);
         else if (outcome != said)
             log_event(LOG_LEVEL_ERROR, "outcome_not_recorded", "outcome", outcome_name(outcome), "reason",
                       error.text, NULL);
@@ -214,6 +238,9 @@ bool errand_run(struct worker *worker, const struct job *job, const struct buffe
         .configuration = worker->configuration,
         .settings = configuration_function(worker->configuration, job->function),
         .signals = &worker->signals,
+        .ready = ready,
+        .soon = soon,
+        .soon_ms = worker->sync_by_ms,
         .tell = tell,
         .context = &errand,
         .result = {.most = (size_t)worker->configuration->max_result_size},
@@ -225,6 +252,7 @@ bool errand_run(struct worker *worker, const struct job *job, const struct buffe
     run_function(&attempt, worker);
     worker->strays_left |= attempt.strays_left;
     enum outcome outcome = attempt.abandoned ? CONFLICT : record(&errand, &attempt, &after);
+    look_for_others(worker);
     log_end(&attempt, &after, outcome);
     if (outcome == OK)
         announce(worker, &after);

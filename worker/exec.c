@@ -46,6 +46,7 @@ struct run {
     int64_t timeout_ms; /* deadlines */
     int64_t phase_ms;
     int64_t tell_ms;
+    int64_t soon_ms;
     bool empty;   /* no process is left */
     bool closing; /* a pipe has just been closed by its last writer */
 };
@@ -154,6 +155,8 @@ static enum outcome start_program(struct run *run, struct spawn_plan *plan, stru
     enum outcome outcome =
         room_plan(attempt->configuration, attempt->settings, attempt->function, attempt->folder, plan, error);
     int errno_value = 0;
+    if (outcome == OK && attempt->ready != NULL)
+        outcome = attempt->ready(run->attempt, attempt->context, error);
     if (outcome == OK)
         outcome = spawn_start(plan, &run->reaped.main, &errno_value, error);
     if (outcome == IO && account != NULL && errno_value == EACCES)
@@ -176,6 +179,7 @@ static enum outcome start(struct run *run, struct error *error)
     run->timeout_ms = timeout > 0 ? clock_deadline(timeout) : INT64_MAX;
     run->phase_ms = INT64_MAX;
     run->tell_ms = clock_deadline(ATTEMPT_TELL_MS);
+    run->soon_ms = run->attempt->soon != NULL ? run->attempt->soon_ms : INT64_MAX;
     return outcome;
 }
 
@@ -229,6 +233,8 @@ static void wait_for_news(struct run *run)
     int64_t until = run->tell_ms < run->phase_ms ? run->tell_ms : run->phase_ms;
     if (run->phase == RUNNING && run->timeout_ms < until)
         until = run->timeout_ms;
+    if (run->soon_ms < until)
+        until = run->soon_ms;
     int64_t left = clock_left(until);
     int wait = left >= ATTEMPT_TELL_MS ? ATTEMPT_TELL_MS : (int)left + (left > 0);
     unsigned polled = wait_for_any(run, wait);
@@ -296,6 +302,14 @@ static void tell(struct run *run)
         stop_with_term(run, stops[order]);
 }
 
+static void do_soon(struct run *run)
+{
+    if (run->phase == ENDED || clock_left(run->soon_ms) > 0)
+        return;
+    run->soon_ms = INT64_MAX;
+    run->attempt->soon(run->attempt, run->attempt->context);
+}
+
 /* What was written before the end is still in the pipes; nobody writes any more. */
 static void drain(struct run *run)
 {
@@ -345,6 +359,7 @@ static void exec_run(struct attempt *attempt)
     while (outcome == OK && run.phase != ENDED) {
         wait_for_news(&run);
         step(&run);
+        do_soon(&run);
         tell(&run);
     }
     drain(&run);

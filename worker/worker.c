@@ -16,6 +16,7 @@
 
 #define SLICE_MS                                                                                             \
     1000 /* an idle worker looks around so often, should a ring be lost or the configuration change */
+#define SYNC_WITHIN_MS 5
 #define TROUBLE_MOST_MS                                                                                      \
     30000 /* a store that is out of service so long: leave, the next request tries again */
 #define PROGRAM_EVERY_MS 1000
@@ -99,16 +100,29 @@ static enum leaving look_around(struct worker *worker)
     return worker->identity.slot >= (unsigned)worker->configuration->max_workers ? SUPERFLUOUS : STAYS;
 }
 
-/* One sync for the outcome of the last attempt and the claim of the next: neither is acted upon before. */
-static enum outcome sync_both(struct worker *worker, struct store_ticket claim, struct error *error)
+/* A sync costs as much as half of what a worker does for a short job. Nobody waits for these: who reads a job's record syncs
+ * what he is shown, as does who tells of an outcome. A power cut within these moments has the jobs run again. */
+void worker_committed(struct worker *worker, struct store_ticket ticket)
 {
-    struct store_ticket later = claim.position > worker->unsynced.position ? claim : worker->unsynced;
-    if (later.position == 0)
+    if (worker->unsynced.position == 0)
+        worker->sync_by_ms = clock_deadline(SYNC_WITHIN_MS);
+    if (ticket.position > worker->unsynced.position)
+        worker->unsynced = ticket;
+}
+
+static enum outcome sync_now(struct worker *worker, struct error *error)
+{
+    if (worker->unsynced.position == 0)
         return OK;
-    enum outcome outcome = store_sync(worker->store, later, clock_deadline(TROUBLE_MOST_MS), error);
+    enum outcome outcome = store_sync(worker->store, worker->unsynced, clock_deadline(WORKER_SYNC_MS), error);
     if (outcome == OK)
         worker->unsynced = (struct store_ticket){0};
     return outcome;
+}
+
+enum outcome worker_sync_when_due(struct worker *worker, struct error *error)
+{
+    return clock_left(worker->sync_by_ms) > 0 ? OK : sync_now(worker, error);
 }
 
 static enum outcome claim(struct worker *worker, struct job *job, struct buffer *event, int64_t *next_ms,
@@ -119,10 +133,12 @@ static enum outcome claim(struct worker *worker, struct job *job, struct buffer 
     buffer_clear(event);
     enum outcome outcome =
         store_claim(worker->store, worker->configuration, worker->identity, clock_wall_ms(),
-                    clock_deadline(STORE_MS), job, event, next_ms, &aged, &ticket, error);
+                    clock_deadline(STORE_MS), job, event, next_ms, &aged, &worker->before, &ticket, error);
     if (aged > 0)
         worker->next_care_ms = 0; /* their ends may have to be told */
-    enum outcome synced = sync_both(worker, ticket, error);
+    if (outcome == OK || aged > 0)
+        worker_committed(worker, ticket);
+    enum outcome synced = outcome == OK ? worker_sync_when_due(worker, error) : sync_now(worker, error);
     return synced == OK ? outcome : synced;
 }
 
@@ -174,7 +190,7 @@ static enum leaving work(struct worker *worker, struct buffer *event)
     struct job job;
     struct error error;
     enum leaving why;
-    bool was_idle = true;
+    worker->was_idle = true;
     while ((why = look_around(worker)) == STAYS) {
         uint32_t seen = store_work_seen(worker->store);
         enum outcome outcome = claim(worker, &job, event, &next_ms, &error);
@@ -182,16 +198,13 @@ static enum leaving work(struct worker *worker, struct buffer *event)
             log_claim(worker, &job);
             if (worker->jobs == 0)
                 worker_ask(worker, CONTROL_CLAIMED);
-            if (was_idle)
-                care_due(worker);
             if (!errand_run(worker, &job, event))
                 return TROUBLE;
             linger_ms = clock_deadline(worker->configuration->idle_linger_ms);
             trouble_ms = 0;
-            was_idle = false;
         } else if (outcome == NOTFOUND) {
             trouble_ms = 0;
-            was_idle = true;
+            worker->was_idle = true;
             if (!idle(worker, seen, next_ms, linger_ms))
                 return IDLE;
         } else if (!endure(worker, outcome, &error, &trouble_ms)) {
@@ -245,7 +258,7 @@ static void end(struct worker *worker, enum leaving why)
     struct error error;
     snprintf(slot, sizeof slot, "%" PRIu32, worker->identity.slot);
     snprintf(jobs, sizeof jobs, "%" PRIu64, worker->jobs);
-    if (sync_both(worker, (struct store_ticket){0}, &error) != OK)
+    if (sync_now(worker, &error) != OK)
         log_event(LOG_LEVEL_ERROR, "outcome_not_synced", "reason", error.text, NULL);
     scratch_close(worker->scratch);
     worker->scratch = NULL;

@@ -16,7 +16,8 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
-#define STORE_MS 10000 /* how long the worker waits for the store in one call */
+#define STORE_MS       10000 /* how long the worker waits for the store in one call */
+#define WORKER_SYNC_MS 30000 /* … and for the disk */
 
 struct worker {
     struct configuration *configuration; /* in force; changed between two jobs only */
@@ -27,12 +28,15 @@ struct worker {
     struct signals signals;
     struct stat program; /* its own file when it started */
     char program_path[4096];
-    struct store_ticket unsynced; /* an outcome that is not known to be on disk */
+    struct store_ticket before;   /* to be on disk before the claimed job's function starts */
+    struct store_ticket unsynced; /* of the outcomes and claims that are not known to be on disk */
+    int64_t sync_by_ms;           /* when they shall be, at the latest; monotonic */
     int64_t next_care_ms;         /* monotonic deadlines */
     int64_t next_look_ms;
     int64_t next_program_ms;
     uint64_t jobs; /* attempts run */
     bool supervised;
+    bool was_idle;    /* nobody has looked yet whether others are needed as well for what has come */
     bool strays_left; /* something could not be ended: leave the slot to the supervisor's patience */
 };
 
@@ -45,6 +49,11 @@ void worker_refresh(struct worker *worker);
 void worker_ask(const struct worker *worker, enum control what);
 /* True when no worker holds a lower slot: one of all does what is to be done once. */
 bool worker_is_keeper(const struct worker *worker);
+
+/* What was committed for this worker's jobs shall be on disk within moments; several jobs share the sync. */
+void worker_committed(struct worker *worker, struct store_ticket ticket);
+/* Syncs it, if it is time. */
+enum outcome worker_sync_when_due(struct worker *worker, struct error *error);
 
 /* errand.c */
 

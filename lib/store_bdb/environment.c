@@ -288,6 +288,11 @@ void transaction_touches(struct transaction *transaction, const struct job_id *i
     visit_of(transaction)->touched[word / 64] |= UINT64_C(1) << word % 64;
 }
 
+struct store_ticket transaction_job_ticket(struct transaction *transaction, const struct job_id *id)
+{
+    return (struct store_ticket){gate_page(transaction->environment->gate)->jobs[word_of(id)]};
+}
+
 char *environment_turn(struct environment *environment)
 {
     return gate_page(environment->gate)->turn;
@@ -717,6 +722,13 @@ enum outcome environment_sync(struct environment *environment, struct store_tick
                               int64_t deadline_ms, struct error *error)
 {
     return log_sync(environment->sync, ticket.position, deadline_ms, error);
+}
+
+enum outcome environment_sync_with_others(struct environment *environment, struct store_ticket ticket,
+                                          int64_t deadline_ms, struct error *error)
+{
+    log_sync_by_others(environment->sync, ticket.position);
+    return environment_sync(environment, ticket, deadline_ms, error);
 }
 
 enum outcome environment_health(struct environment *environment, int64_t deadline_ms,

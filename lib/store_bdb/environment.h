@@ -64,6 +64,8 @@ enum outcome transaction_failed(struct transaction *transaction, int result, str
 /* The job's changes are seen by reads of this job only once synced: notes the id's hash with this commit's
  * position. */
 void transaction_touches(struct transaction *transaction, const struct job_id *id);
+/* What is committed of the job (and of those that share its hash) so far. */
+struct store_ticket transaction_job_ticket(struct transaction *transaction, const struct job_id *id);
 
 /* A body returns OK to commit; any other outcome aborts and is handed through. It may run more than once (a
  * recovery, a RETRY: bounded), so it sets its results from scratch each time. */
@@ -79,6 +81,8 @@ enum outcome environment_read(struct environment *environment, transaction_body 
 struct store_stamp environment_stamp(const struct environment *environment, const struct job_id *id);
 enum outcome environment_sync(struct environment *environment, struct store_ticket ticket,
                               int64_t deadline_ms, struct error *error);
+enum outcome environment_sync_with_others(struct environment *environment, struct store_ticket ticket,
+                                          int64_t deadline_ms, struct error *error);
 /* generation, free space, poison. */
 enum outcome environment_health(struct environment *environment, int64_t deadline_ms,
                                 struct store_health *health, struct error *error);

@@ -82,6 +82,8 @@ struct gate_page {
     _Atomic uint32_t spare_ready;          /* a hint */
     _Atomic uint64_t syncs;                /* of the log, that went well: for the operator, as is … */
     _Atomic uint64_t sync_us;              /* … the time they took together */
+    _Atomic uint32_t sync_ended;           /* futex: moves with `synced` when somebody waits */
+    _Atomic uint32_t sync_waiters;         /* a hint: how many sleep */
 
     _Alignas(64) _Atomic uint32_t attaches; /* environment handles opened in this generation and not closed */
     struct {

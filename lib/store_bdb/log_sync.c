@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define SLEEP_MS 100 /* a follower looks again after this long, whatever happened to its leader's call */
+#define OTHERS_MS 20  /* the one who should have synced may have been killed, or its disk be slow */
+#define SLEEP_MS  100 /* a follower looks again after this long, whatever happened to its leader's call */
 
 /* Syncs are numbered. Who is covered by the one under way sleeps on that one's word, who came too late for it
  * on the next one's: the end of a sync wakes all it covered, and one of the others to lead the next. */
@@ -99,6 +100,16 @@ static bool says_nothing_of_the_disk(int result)
     return result == EMFILE || result == ENFILE || result == ENOMEM || result == EINTR;
 }
 
+/* Nobody there means that a waiter was killed: it counts no longer. */
+static void wake_other_processes(struct gate_page *page)
+{
+    if (page->sync_waiters == 0)
+        return;
+    atomic_fetch_add(&page->sync_ended, 1);
+    if (futex_wake(&page->sync_ended, FUTEX_EVERYBODY) == 0)
+        page->sync_waiters = 0;
+}
+
 static void lead(struct log_sync *sync, uint64_t target)
 {
     struct gate_page *page = gate_page(sync->gate);
@@ -108,7 +119,10 @@ static void lead(struct log_sync *sync, uint64_t target)
         gate_raise(&page->synced, target);
         page->syncs++;
         page->sync_us += (uint64_t)(clock_monotonic_us() - begun);
-    } else if (!says_nothing_of_the_disk(result))
+        wake_other_processes(page);
+        return;
+    }
+    if (!says_nothing_of_the_disk(result))
         gate_sync_failed(sync->gate, result);
     else
         clock_sleep_us(1000);
@@ -192,6 +206,24 @@ enum outcome log_sync(struct log_sync *sync, uint64_t position, int64_t deadline
         }
     }
     return OK;
+}
+
+void log_sync_by_others(struct log_sync *sync, uint64_t position)
+{
+    struct gate_page *page = gate_page(sync->gate);
+    int64_t until = clock_deadline(OTHERS_MS);
+    if (is_synced(sync, position))
+        return;
+    atomic_fetch_add(&page->sync_waiters, 1);
+    for (;;) {
+        uint32_t seen = page->sync_ended;
+        if (is_synced(sync, position) || clock_left(until) == 0)
+            break;
+        futex_sleep(&page->sync_ended, seen, clock_left_timespec(until));
+    }
+    uint32_t waiters = page->sync_waiters;
+    while (waiters > 0 && !atomic_compare_exchange_weak(&page->sync_waiters, &waiters, waiters - 1))
+        continue;
 }
 
 enum outcome log_sync_folder(struct log_sync *sync, struct error *error)

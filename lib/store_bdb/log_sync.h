@@ -23,6 +23,9 @@ void log_sync_close(struct log_sync *sync); /* NULL is legal */
  * may still get there) and for good after a sync has failed. Never called inside the gate. */
 enum outcome log_sync(struct log_sync *sync, uint64_t position, int64_t deadline_ms, struct error *error);
 
+/* Waits a moment for a sync by another process that covers `position`. In vain or not: log_sync follows. */
+void log_sync_by_others(struct log_sync *sync, uint64_t position);
+
 /* Inside the gate: the folder's entries on disk, before log files are removed. OK or UNAVAILABLE. */
 enum outcome log_sync_folder(struct log_sync *sync, struct error *error);
 

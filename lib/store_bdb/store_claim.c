@@ -23,6 +23,7 @@ struct claim {
     struct buffer *event;
     size_t event_start; /* the buffer's length when the call came: the body may run twice */
     int64_t next_ms;
+    struct store_ticket before;
     unsigned aged_count;
     struct { /* to ring for and to count, when committed */
         struct job_id id;
@@ -95,6 +96,7 @@ static enum outcome take(struct transaction *transaction, struct claim *call, co
     *call->job = before;
     if (job_apply(call->job, JOB_CLAIM, policy, &call->change) != OK)
         return drop_row(transaction, head, error);
+    call->before = transaction_job_ticket(transaction, &head->id);
     if (call->job->status == JOB_RUNNING)
         outcome = take_event(transaction, call, policy, error);
     if (outcome == OK)
@@ -197,8 +199,8 @@ static enum outcome claim(struct transaction *transaction, void *context, struct
 
 enum outcome store_claim(struct store *store, const struct configuration *configuration,
                          struct slot_identity runner, int64_t now_ms, int64_t deadline_ms, struct job *job,
-                         struct buffer *event, int64_t *next_ms, unsigned *aged, struct store_ticket *ticket,
-                         struct error *error)
+                         struct buffer *event, int64_t *next_ms, unsigned *aged, struct store_ticket *before,
+                         struct store_ticket *ticket, struct error *error)
 {
     struct claim call = {
         .configuration = configuration,
@@ -221,6 +223,8 @@ enum outcome store_claim(struct store *store, const struct configuration *config
         }
         *aged += call.aged_count;
         *next_ms = call.next_ms;
+        if (before != NULL)
+            *before = call.before;
         if (job->status == JOB_RUNNING) {
             store_ring_job(store, &job->id);
             meter_started(store->meter, job->function, now_ms - job->due_ms, now_ms);

@@ -54,6 +54,12 @@ enum outcome store_sync(struct store *store, struct store_ticket ticket, int64_t
     return environment_sync(store->environment, ticket, deadline_ms, error);
 }
 
+enum outcome store_sync_with_others(struct store *store, struct store_ticket ticket, int64_t deadline_ms,
+                                    struct error *error)
+{
+    return environment_sync_with_others(store->environment, ticket, deadline_ms, error);
+}
+
 enum outcome store_health(struct store *store, int64_t deadline_ms, struct store_health *health,
                           struct error *error)
 {

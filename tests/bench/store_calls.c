@@ -97,7 +97,7 @@ static void claim(struct bench *bench, unsigned i)
 
     must(bench,
          store_claim(bench->store, bench->configuration, runner, clock_wall_ms(), clock_deadline(PATIENCE),
-                     &bench->running[i], &event, &next_ms, &aged, &ticket, &bench->error),
+                     &bench->running[i], &event, &next_ms, &aged, NULL, &ticket, &bench->error),
          "claim");
     buffer_free(&event);
 }

@@ -24,7 +24,7 @@ static enum outcome cycle(struct store *store, const struct configuration *confi
     unsigned aged;
     int64_t deadline_ms = clock_deadline(PATIENCE_MS);
     enum outcome outcome = store_claim(store, configuration, runner, clock_wall_ms(), deadline_ms, &job,
-                                       &event, &next_ms, &aged, &ticket, error);
+                                       &event, &next_ms, &aged, NULL, &ticket, error);
     buffer_free(&event);
     if (outcome != OK) {
         return outcome == NOTFOUND ? error_set(error, NOTFOUND, "no job is due") : outcome;

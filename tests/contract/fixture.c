@@ -143,7 +143,7 @@ enum outcome fixture_try_claim(struct fixture *fixture, uint32_t slot, int64_t n
     int64_t next_ms;
     unsigned aged;
     enum outcome outcome = store_claim(fixture->store, fixture->configuration, runner, now_ms, PATIENCE, job,
-                                       &event, &next_ms, &aged, &ticket, &fixture->error);
+                                       &event, &next_ms, &aged, NULL, &ticket, &fixture->error);
 
     buffer_free(&event);
     if (outcome == OK)

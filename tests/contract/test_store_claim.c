@@ -23,7 +23,7 @@ static void a_claim_gives_the_job_to_its_runner_with_its_event(void **state)
 
     buffer_append_text(&event, "before");
     assert_int_equal(store_claim(fixture->store, fixture->configuration, runner, now_ms, PATIENCE, &claimed,
-                                 &event, &next_ms, &aged, &ticket, &fixture->error),
+                                 &event, &next_ms, &aged, NULL, &ticket, &fixture->error),
                      OK);
     assert_int_equal(store_sync(fixture->store, ticket, PATIENCE, &fixture->error), OK);
     assert_true(job_id_equal(&job.id, &claimed.id));
@@ -81,7 +81,7 @@ static void nothing_is_claimed_before_it_is_due(void **state)
     late = fixture_submit_due(fixture, "a", T0 + 9000);
     later = fixture_submit_due(fixture, "b", T0 + 5000);
     assert_int_equal(store_claim(fixture->store, fixture->configuration, runner, T0 + 4999, PATIENCE,
-                                 &claimed, &event, &next_ms, &aged, &ticket, &fixture->error),
+                                 &claimed, &event, &next_ms, &aged, NULL, &ticket, &fixture->error),
                      NOTFOUND);
     assert_int_equal(next_ms, T0 + 5000);
     assert_int_equal(next_due(fixture, T0), T0 + 5000);
@@ -280,7 +280,7 @@ static void a_job_past_its_age_is_ended_and_the_next_one_claimed(void **state)
     fresh = fixture_submit_due(fixture, "old", T0 + 9000);
     fixture_clock(T0 + 10020);
     assert_int_equal(store_claim(fixture->store, fixture->configuration, runner, T0 + 10020, PATIENCE,
-                                 &claimed, &event, &next_ms, &aged, &ticket, &fixture->error),
+                                 &claimed, &event, &next_ms, &aged, NULL, &ticket, &fixture->error),
                      OK);
     assert_true(job_id_equal(&claimed.id, &fresh.id));
     assert_int_equal(aged, 150);
@@ -424,8 +424,9 @@ static void *claim_and_finish(void *context)
 
     for (;;) {
         struct buffer event = {0};
-        enum outcome outcome = store_claim(claimer->fixture->store, claimer->fixture->configuration, runner,
-                                           T0 * 2, PATIENCE, &job, &event, &next_ms, &aged, &ticket, &error);
+        enum outcome outcome =
+            store_claim(claimer->fixture->store, claimer->fixture->configuration, runner, T0 * 2, PATIENCE,
+                        &job, &event, &next_ms, &aged, NULL, &ticket, &error);
         struct store_attempt attempt = {.id = job.id, .attempt = job.attempts, .runner = runner};
 
         buffer_free(&event);
@@ -481,7 +482,43 @@ static void many_workers_claim_each_job_once(void **state)
     fixture_close(fixture);
 }
 
+/* Neither is synced, so a power cut may take either back: the function may start after the one only. */
+static void a_claim_tells_what_its_run_rests_upon(void **state)
+{
+    struct fixture *fixture = fixture_open(NULL);
+    struct store_submission submission = fixture_submission("report");
+    struct slot_identity runner = {.slot = 1, .life = 7};
+    struct store_report report = {.event = JOB_INTERRUPT};
+    struct store_ticket earlier = {0}, before = {0}, ticket = {0};
+    struct job_policy policy = {.max_interruptions = 3};
+    struct buffer event = {0};
+    struct job job;
+    bool replayed, queue_full;
+    int64_t next_ms;
+    unsigned aged;
+
+    assert_int_equal(store_submit(fixture->store, &submission, PATIENCE, &job, &replayed, &queue_full,
+                                  &earlier, &fixture->error),
+                     OK);
+    for (int attempt = 1; attempt <= 2; attempt++) {
+        assert_int_equal(store_claim(fixture->store, fixture->configuration, runner, clock_wall_ms() + 1000,
+                                     PATIENCE, &job, &event, &next_ms, &aged, &before, &ticket,
+                                     &fixture->error),
+                         OK);
+        assert_true(before.position >= earlier.position);
+        assert_true(before.position < ticket.position);
+        struct store_attempt fence = fixture_attempt(&job);
+        assert_int_equal(
+            store_finish(fixture->store, &fence, &report, &policy, PATIENCE, &job, &earlier, &fixture->error),
+            OK);
+        assert_true(earlier.position > ticket.position);
+    }
+    buffer_free(&event);
+    fixture_close(fixture);
+}
+
 TEST_MAIN(cmocka_unit_test(a_claim_gives_the_job_to_its_runner_with_its_event),
+          cmocka_unit_test(a_claim_tells_what_its_run_rests_upon),
           cmocka_unit_test(each_job_is_claimed_once_and_the_oldest_first),
           cmocka_unit_test(nothing_is_claimed_before_it_is_due),
           cmocka_unit_test(hazard_25_a_clock_put_back_keeps_no_job_waiting),

@@ -166,9 +166,9 @@ static void *work(void *context)
         struct job job;
         int64_t next_ms;
         unsigned aged;
-        enum outcome outcome =
-            store_claim(worker->fixture->store, worker->fixture->configuration, runner,
-                        clock_wall_ms() + 1000, PATIENCE, &job, &event, &next_ms, &aged, &ticket, &error);
+        enum outcome outcome = store_claim(worker->fixture->store, worker->fixture->configuration, runner,
+                                           clock_wall_ms() + 1000, PATIENCE, &job, &event, &next_ms, &aged,
+                                           NULL, &ticket, &error);
 
         buffer_free(&event);
         if (outcome == OK)
@@ -228,7 +228,7 @@ static int be_worker(const struct fixture *parent, uint32_t slot, int count)
         unsigned aged;
         enum outcome outcome =
             store_claim(fixture.store, fixture.configuration, runner, clock_wall_ms() + 1000, PATIENCE, &job,
-                        &event, &next_ms, &aged, &ticket, &fixture.error);
+                        &event, &next_ms, &aged, NULL, &ticket, &fixture.error);
 
         buffer_free(&event);
         if (outcome == NOTFOUND) {

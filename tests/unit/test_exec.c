@@ -533,6 +533,50 @@ static void folder_with_bootstrap_is_refused_in_words(void **state)
     assert_non_null(strstr(error.text, "bootstrap"));
 }
 
+static enum outcome not_ready(struct attempt *attempt, void *context, struct error *error)
+{
+    return error_set(error, UNAVAILABLE, "not on disk");
+}
+
+static void function_that_may_not_start_is_tried_later(void **state)
+{
+    struct trial *trial = prepare("echo");
+    trial->attempt.ready = not_ready;
+    run(trial);
+    assert_failed(trial, JOB_TRY_LATER, "Worker.StartFailed", "not on disk");
+    assert_int_equal(trial->result_size, 0);
+    finish(trial);
+}
+
+static int soon_calls;
+
+static void cancel_soon(struct attempt *attempt, void *context)
+{
+    struct trial *trial = context;
+    soon_calls++;
+    trial->order_when = "asleep";
+    trial->order = ATTEMPT_CANCEL;
+}
+
+static void what_is_to_be_done_soon_is_done_once_while_it_runs(void **state)
+{
+    struct trial *trial = prepare("sleeper");
+    soon_calls = 0;
+    trial->attempt.soon = cancel_soon;
+    trial->attempt.soon_ms = clock_deadline(5);
+    run(trial);
+    assert_int_equal(soon_calls, 1);
+    assert_failed(trial, JOB_FAIL, "Job.Cancelled", "Task was cancelled");
+    finish(trial);
+    trial = prepare("echo");
+    trial->attempt.soon = cancel_soon;
+    trial->attempt.soon_ms = clock_deadline(20000);
+    run(trial);
+    assert_int_equal(soon_calls, 1);
+    assert_int_equal(trial->attempt.verdict, JOB_SUCCEED);
+    finish(trial);
+}
+
 /* The descriptors of this process are the same afterwards. */
 static void no_descriptor_is_leaked(void **state)
 {
@@ -581,6 +625,8 @@ int main(void)
         cmocka_unit_test(cpu_limit_holds),
         cmocka_unit_test(program_that_cannot_be_run_fails_for_good),
         cmocka_unit_test(folder_with_bootstrap_is_refused_in_words),
+        cmocka_unit_test(function_that_may_not_start_is_tried_later),
+        cmocka_unit_test(what_is_to_be_done_soon_is_done_once_while_it_runs),
         cmocka_unit_test(no_descriptor_is_leaked),
     };
     struct error error;

@@ -680,6 +680,74 @@ static void hazard_16_flipped_bytes_in_a_table_are_refused(void **state)
     refuses_with(fixture, "damaged");
 }
 
+/* ---- a sync of another process counts ---- */
+
+static _Atomic int syncs;
+
+static void count_sync(int descriptor)
+{
+    syncs++;
+}
+
+struct follower {
+    struct environment *environment;
+    struct store_ticket ticket;
+    enum outcome outcome;
+};
+
+static void *follow(void *context)
+{
+    struct follower *follower = context;
+    follower->outcome = environment_sync_with_others(follower->environment, follower->ticket,
+                                                     clock_deadline(FIXTURE_DEADLINE_MS), NULL);
+    return NULL;
+}
+
+/* True when it went on at once by the other's sync, and made none of its own. */
+static bool follows(struct fixture *fixture, struct follower *follower, const struct gate_page *page)
+{
+    struct record record = record_make(1);
+    pthread_t thread;
+    assert_int_equal(record_commit(fixture->environment, &record, &follower->ticket, NULL), OK);
+    assert_int_equal(pthread_create(&thread, NULL, follow, follower), 0);
+    int64_t since = clock_monotonic_ms();
+    while (page->sync_waiters == 0 && clock_monotonic_ms() - since < PATIENCE_MS)
+        sched_yield();
+    syncs = 0;
+    int64_t before = clock_monotonic_ms();
+    assert_int_equal(
+        environment_sync(fixture->environment, follower->ticket, clock_deadline(FIXTURE_DEADLINE_MS), NULL),
+        OK);
+    int64_t synced = clock_monotonic_ms();
+    pthread_join(thread, NULL);
+    assert_int_equal(follower->outcome, OK);
+    assert_true(page->sync_waiters == 0);
+    return syncs == 1 && synced - before < 10 && clock_monotonic_ms() - synced < 10;
+}
+
+/* On a busy machine the other may come too late a few times: then one syncs oneself. */
+static void sync_of_another_process_is_waited_for(void **state)
+{
+    struct fixture *fixture = *state;
+    struct gate_page *page = map_page(fixture);
+    struct follower follower = {.environment = open_own(fixture)};
+    int followed = 0;
+    write_some(fixture, 1);
+    injection.after_sync = count_sync;
+    for (int i = 0; i < 200 && followed < 3; i++)
+        followed += follows(fixture, &follower, page);
+    assert_int_equal(followed, 3);
+    syncs = 0;
+    struct record record = record_make(1);
+    assert_int_equal(record_commit(fixture->environment, &record, &follower.ticket, NULL), OK);
+    follow(&follower); /* nobody else syncs */
+    assert_int_equal(follower.outcome, OK);
+    assert_int_equal(syncs, 1);
+    injection.after_sync = NULL;
+    environment_close(follower.environment);
+    munmap(page, sizeof *page);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 TEST_MAIN(CASE(hazard_1_killed_at_each_step_of_a_commit), CASE(hazard_2_killed_outside_costs_no_recovery),
@@ -699,4 +767,5 @@ TEST_MAIN(CASE(hazard_1_killed_at_each_step_of_a_commit), CASE(hazard_2_killed_o
           CASE(hazard_14_failed_sync_puts_the_store_out_of_service),
           CASE(hazard_14_failed_sync_of_a_checkpoint_puts_it_out_of_service),
           CASE(hazard_14_fault_stays_while_the_disk_fails), CASE(hazard_15_zeroes_in_the_log_are_refused),
-          CASE(hazard_15_missing_log_file_is_refused), CASE(hazard_16_flipped_bytes_in_a_table_are_refused))
+          CASE(sync_of_another_process_is_waited_for), CASE(hazard_15_missing_log_file_is_refused),
+          CASE(hazard_16_flipped_bytes_in_a_table_are_refused))

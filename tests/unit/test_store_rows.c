@@ -436,7 +436,7 @@ static void round_of_jobs(struct fixture *fixture, struct play *play, unsigned c
         unsigned aged;
 
         assert_int_equal(store_claim(fixture->store, fixture->configuration, runner, play->now_ms, PATIENCE,
-                                     &job, &event, &next_ms, &aged, &ticket, &fixture->error),
+                                     &job, &event, &next_ms, &aged, NULL, &ticket, &fixture->error),
                          OK);
         buffer_free(&event);
         attempt = fixture_attempt(&job);
