@@ -42,14 +42,17 @@ IN_CHILD static int child_failed(struct start *start, const char *step)
     _exit(127);
 }
 
-/* No handler may run here, and what the parent ignores the program shall not: both are reset before the mask.
- * The C library's sigaction refuses two of the numbers. Of the kernel's struct sigaction all zeros mean
- * SIG_DFL. */
-IN_CHILD static void child_reset_signals(void)
+/* The C library's sigaction refuses two of the numbers. Of the kernel's struct sigaction all zeros mean SIG_DFL. */
+static const unsigned long default_action[8];
+
+/* No handler may run here, and what the parent ignores the program shall not: both are reset before the mask. */
+IN_CHILD static void child_reset_signals(uint64_t are_default)
 {
-    static const unsigned long fallback[8];
-    for (int number = 1; number < NSIG; number++)
-        syscall(SYS_rt_sigaction, number, fallback, NULL, (size_t)NSIG / 8);
+    for (int number = 1; number < NSIG; number++) {
+        bool is_default = number <= 64 && (are_default >> (number - 1) & 1) != 0;
+        if (!is_default)
+            syscall(SYS_rt_sigaction, number, default_action, NULL, (size_t)NSIG / 8);
+    }
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
@@ -115,7 +118,7 @@ IN_CHILD static int child_main(void *argument)
         if (setrlimit((__rlimit_resource_t)plan->limits[i].resource, &plan->limits[i].value) < 0)
             return child_failed(start, "setrlimit");
     }
-    child_reset_signals();
+    child_reset_signals(plan->default_signals);
     if (plan->filter != NULL && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, plan->filter) < 0)
         return child_failed(start, "seccomp");
     execve(plan->program, plan->arguments, plan->environment);
@@ -211,6 +214,18 @@ static enum outcome run(const struct spawn_plan *plan, bool detached, pid_t *pid
                                plan->program, step);
     *pid = child;
     return OK;
+}
+
+uint64_t spawn_default_signals(void)
+{
+    uint64_t are_default = 0;
+    for (int number = 1; number < NSIG && number <= 64; number++) {
+        unsigned long now[8] = {0};
+        if (syscall(SYS_rt_sigaction, number, NULL, now, (size_t)NSIG / 8) == 0 &&
+            memcmp(now, default_action, sizeof now) == 0)
+            are_default |= UINT64_C(1) << (number - 1);
+    }
+    return are_default;
 }
 
 enum outcome spawn_start(const struct spawn_plan *plan, pid_t *pid, int *errno_value, struct error *error)

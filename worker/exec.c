@@ -25,11 +25,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #define READ_SIZE     65536
-#define READS_AT_ONCE 16 /* so that a flood on one descriptor does not starve the others */
-#define CLOSING_MS    1
+#define READS_AT_ONCE 16    /* so that a flood on one descriptor does not starve the others */
 #define SETTLE_MS     500   /* for children that are about to end by themselves, as in `exec > >(tee copy)` */
 #define KILL_MOST_MS  10000 /* after that a process is stuck in the kernel */
 
@@ -41,38 +41,33 @@ struct run {
     struct attempt *attempt;
     struct reaped reaped;
     struct pollfd polls[POLL_COUNT];
+    int theirs[POLL_COUNT]; /* the event, and the ends of the pipes that the function writes to */
     enum phase phase;
     enum stop stop;
     int64_t timeout_ms; /* deadlines */
     int64_t phase_ms;
     int64_t tell_ms;
     int64_t soon_ms;
-    bool empty;   /* no process is left */
-    bool closing; /* a pipe has just been closed by its last writer */
+    bool empty; /* no process is left */
 };
 
-static bool write_all(int descriptor, const char *bytes, size_t length)
-{
-    while (length > 0) {
-        ssize_t written = write(descriptor, bytes, length);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written <= 0)
-            return false;
-        bytes += written;
-        length -= (size_t)written;
-    }
-    return true;
-}
-
+/* To memory, so nothing interrupts it or comes short but for want of room. The file's position stays at its beginning. */
 static bool write_event(int descriptor, const struct attempt *attempt)
 {
     const struct buffer *event = attempt->event;
     char head[ENVELOPE_HEAD_SIZE];
     const char *tail = envelope_tail(attempt->job);
     envelope_head(attempt->job, head);
-    return write_all(descriptor, head, strlen(head)) && write_all(descriptor, event->data, event->length) &&
-           write_all(descriptor, tail, strlen(tail));
+    const struct iovec parts[] = {
+        {.iov_base = head, .iov_len = strlen(head)},
+        {.iov_base = event->data, .iov_len = event->length},
+        {.iov_base = (char *)tail, .iov_len = strlen(tail)},
+    };
+    ssize_t length = (ssize_t)(parts[0].iov_len + parts[1].iov_len + parts[2].iov_len);
+    ssize_t written = pwritev(descriptor, parts, sizeof parts / sizeof *parts, 0);
+    if (written >= 0 && written < length)
+        errno = ENOSPC;
+    return written == length;
 }
 
 /* -1: errno. */
@@ -81,7 +76,7 @@ static int open_event(const struct attempt *attempt)
     int descriptor = memfd_create("event", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (descriptor < 0)
         return -1;
-    if (write_event(descriptor, attempt) && lseek(descriptor, 0, SEEK_SET) == 0 &&
+    if (write_event(descriptor, attempt) &&
         fcntl(descriptor, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) == 0)
         return descriptor;
     int saved_errno = errno;
@@ -90,7 +85,8 @@ static int open_event(const struct attempt *attempt)
     return -1;
 }
 
-/* Our end must not block; the function's end must. */
+/* Our end must not block; the function's end must. Theirs stays open here as well: a process that ends closes one pipe after
+ * the other, and each would wake us, while the end itself is told by a signal. */
 static bool open_pipe(int *ours, int *theirs)
 {
     int ends[2];
@@ -110,21 +106,20 @@ static void close_all(const int *descriptors, unsigned count)
     }
 }
 
-static enum outcome open_descriptors(struct run *run, struct spawn_plan *plan, struct error *error)
+static enum outcome open_descriptors(struct run *run, struct error *error)
 {
-    plan->descriptor_count = POLL_COUNT;
     for (unsigned i = 0; i < POLL_COUNT; i++) {
-        plan->descriptors[i] = -1;
+        run->theirs[i] = -1;
         run->polls[i] = (struct pollfd){.fd = -1, .events = POLLIN};
     }
-    plan->descriptors[0] = open_event(run->attempt);
-    bool opened = plan->descriptors[0] >= 0;
+    run->theirs[0] = open_event(run->attempt);
+    bool opened = run->theirs[0] >= 0;
     for (unsigned i = POLL_RESULT; opened && i < POLL_COUNT; i++)
-        opened = open_pipe(&run->polls[i].fd, &plan->descriptors[i]);
+        opened = open_pipe(&run->polls[i].fd, &run->theirs[i]);
     /* Who opens /dev/stderr opens the pipe itself once more, and has to own it. */
     const struct account *account = run->attempt->account;
     for (unsigned i = 0; opened && account != NULL && i < POLL_COUNT; i++)
-        opened = fchown(plan->descriptors[i], account->user.uid, account->user.gid) == 0;
+        opened = fchown(run->theirs[i], account->user.uid, account->user.gid) == 0;
     run->polls[POLL_SIGNALS].fd = run->attempt->signals->descriptor;
     return opened ? OK : error_set_errno(error, UNAVAILABLE, errno, "event and pipes");
 }
@@ -150,6 +145,7 @@ static enum outcome start_program(struct run *run, struct spawn_plan *plan, stru
     plan->environment = environment;
     plan->folder = attempt->folder;
     plan->new_session = true;
+    plan->default_signals = attempt->signals->at_default;
     plan->user = account != NULL ? &account->user : NULL;
     limits_plan(attempt->settings, &attempt->job->id, plan);
     enum outcome outcome =
@@ -170,11 +166,11 @@ static enum outcome start_program(struct run *run, struct spawn_plan *plan, stru
 
 static enum outcome start(struct run *run, struct error *error)
 {
-    struct spawn_plan plan = {0};
-    enum outcome outcome = open_descriptors(run, &plan, error);
+    struct spawn_plan plan = {.descriptor_count = POLL_COUNT};
+    enum outcome outcome = open_descriptors(run, error);
+    memcpy(plan.descriptors, run->theirs, sizeof run->theirs);
     if (outcome == OK)
         outcome = start_program(run, &plan, error);
-    close_all(plan.descriptors, plan.descriptor_count);
     int64_t timeout = run->attempt->settings->timeout_ms;
     run->timeout_ms = timeout > 0 ? clock_deadline(timeout) : INT64_MAX;
     run->phase_ms = INT64_MAX;
@@ -214,18 +210,7 @@ static void read_pipe(struct run *run, unsigned which)
             return;
         close(entry->fd);
         entry->fd = -1;
-        run->closing = true;
     }
-}
-
-/* A process that ends closes one pipe after the other, and its end is told last: each would wake us. */
-static unsigned wait_for_any(struct run *run, int wait)
-{
-    bool closing = run->closing;
-    run->closing = false;
-    if (closing && poll(&run->polls[POLL_SIGNALS], 1, CLOSING_MS) > 0)
-        return 1;
-    return poll(run->polls, POLL_COUNT, wait) > 0 ? POLL_COUNT : 0;
 }
 
 static void wait_for_news(struct run *run)
@@ -237,10 +222,9 @@ static void wait_for_news(struct run *run)
         until = run->soon_ms;
     int64_t left = clock_left(until);
     int wait = left >= ATTEMPT_TELL_MS ? ATTEMPT_TELL_MS : (int)left + (left > 0);
-    unsigned polled = wait_for_any(run, wait);
-    if (polled == 0)
+    if (poll(run->polls, POLL_COUNT, wait) <= 0)
         return;
-    for (unsigned i = POLL_RESULT; i < polled; i++) {
+    for (unsigned i = POLL_RESULT; i < POLL_COUNT; i++) {
         if (run->polls[i].revents != 0)
             read_pipe(run, i);
     }
@@ -318,6 +302,7 @@ static void drain(struct run *run)
         if (run->polls[i].fd >= 0)
             close(run->polls[i].fd);
     }
+    close_all(run->theirs, POLL_COUNT);
     progress_capture_finish(&run->attempt->progress);
 }
 

@@ -1,6 +1,8 @@
 #include "config.h"
 #include "signals.h"
 
+#include "spawn.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <sys/signalfd.h>
@@ -18,6 +20,7 @@ enum outcome signals_open(struct signals *signals, struct error *error)
     *signals = (struct signals){.descriptor = -1};
     if (sigaction(SIGPIPE, &ignore, NULL) < 0 || sigprocmask(SIG_BLOCK, &taken, NULL) < 0)
         return error_set_errno(error, IO, errno, "signals");
+    signals->at_default = spawn_default_signals();
     signals->descriptor = signalfd(-1, &taken, SFD_CLOEXEC | SFD_NONBLOCK);
     return signals->descriptor < 0 ? error_set_errno(error, IO, errno, "signalfd") : OK;
 }
@@ -26,12 +29,13 @@ void signals_read(struct signals *signals)
 {
     struct signalfd_siginfo came[8];
     ssize_t length;
-    while ((length = read(signals->descriptor, came, sizeof came)) > 0) {
-        for (size_t i = 0; i < (size_t)length / sizeof came[0]; i++) {
+    do {
+        length = read(signals->descriptor, came, sizeof came);
+        for (ssize_t i = 0; i < length / (ssize_t)sizeof came[0]; i++) {
             if (came[i].ssi_signo == SIGCHLD)
                 signals->child = true;
             else
                 signals->leave = true;
         }
-    }
+    } while (length == (ssize_t)sizeof came);
 }

@@ -8,11 +8,13 @@
 #include "outcome.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct signals {
-    int descriptor; /* readable when something came */
-    bool child;     /* a child ended since the caller cleared it */
-    bool leave;     /* TERM, INT or HUP came: stays set */
+    int descriptor;      /* readable when something came */
+    bool child;          /* a child ended since the caller cleared it */
+    bool leave;          /* TERM, INT or HUP came: stays set */
+    uint64_t at_default; /* spawn_default_signals() */
 };
 
 enum outcome signals_open(struct signals *signals, struct error *error);

@@ -73,18 +73,26 @@ static void session_folder_mask_and_limits_are_as_planned(void **state)
 
 static void signals_are_at_their_defaults(void **state)
 {
-    struct spawn_plan plan = {0};
     char *text;
     sigset_t blocked, before;
     sigemptyset(&blocked);
     sigaddset(&blocked, SIGTERM);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGRTMAX, SIG_IGN);
     sigprocmask(SIG_BLOCK, &blocked, &before);
-    assert_int_equal(run_shell("grep -E 'Sig(Blk|Ign)' /proc/$$/status | tr -d '\\t\\n'", &plan, &text), 0);
+    uint64_t at_default = spawn_default_signals();
+    assert_false(at_default >> (SIGPIPE - 1) & 1);
+    assert_true(at_default >> (SIGTERM - 1) & 1);
+    for (int known = 0; known <= 1; known++) {
+        struct spawn_plan plan = {.default_signals = known ? at_default : 0};
+        assert_int_equal(run_shell("grep -E 'Sig(Blk|Ign)' /proc/$$/status | tr -d '\\t\\n'", &plan, &text),
+                         0);
+        assert_string_equal(text, "SigBlk:0000000000000000SigIgn:0000000000000000");
+        free(text);
+    }
     sigprocmask(SIG_SETMASK, &before, NULL);
     signal(SIGPIPE, SIG_DFL);
-    assert_string_equal(text, "SigBlk:0000000000000000SigIgn:0000000000000000");
-    free(text);
+    signal(SIGRTMAX, SIG_DFL);
 }
 
 static void failed_exec_is_told_and_leaves_no_child(void **state)
