@@ -18,6 +18,8 @@ LOADED = (*SERVING, *WORKING)  # those that are there whenever there is work
 KINDS_OF_FILE = ("log.", ".db", "__db.", "spare", "ballast", "gate", "doorbell", "slots", "")
 WAIT_FOR_CALL = 0.8  # seconds until the call that is to fail
 HOURS_MS = 3600 * 1000
+BALLAST_SIZE = 20 << 20  # lib/store_bdb/space.c
+REGIONS_SIZE = 24 << 20  # lib/store_bdb/engine.c: the cache and what belongs to it, and the small ones
 
 
 class Faults:
@@ -266,17 +268,33 @@ class Faults:
 
     def recovery_on_full_disk(self):
         """Everybody is killed, and has to recover on a disk without room: readers are answered there."""
-        had_ballast = (self.site.store / "ballast").exists()
-
         def kill_all():
+            had_room = self._has_room_laid_by()
             self.shim.boot()
             for process in self.site.processes():
                 if process.program in PROGRAMS:
                     process.kill()
-            if had_ballast:
+            if had_room and self._has_room_laid_by() and self._is_started_again("jobgate-status"):
                 eventually(self._reads, 20, "readers are answered after a recovery on a full disk")
 
         return self._with_disk(meanwhile=kill_all, free_bytes=0)
+
+    def _is_started_again(self, program):
+        """By lighttpd, within seconds or, now and then, not at all."""
+        end = time.monotonic() + 5
+        while not self.site.processes(program) and time.monotonic() < end:
+            time.sleep(0.05)
+        return time.monotonic() < end
+
+    def _has_room_laid_by(self):
+        """The ballast, and the regions that a recovery makes anew in the place of these: whole, unless one is under way."""
+        def taken(pattern):
+            return sum(file.stat().st_blocks * 512 for file in self.site.store.glob(pattern))
+
+        try:
+            return taken("ballast") >= BALLAST_SIZE and taken("__db.0*") >= REGIONS_SIZE
+        except FileNotFoundError:
+            return False
 
     def _reads(self):
         try:
