@@ -248,11 +248,15 @@ bool errand_run(struct worker *worker, const struct job *job, const struct buffe
         .progress = {.percent = -1},
     };
     struct job after;
+    struct error error;
     worker->jobs++;
     run_function(&attempt, worker);
     worker->strays_left |= attempt.strays_left;
     enum outcome outcome = attempt.abandoned ? CONFLICT : record(&errand, &attempt, &after);
     look_for_others(worker);
+    /* What the log says has ended must not run again after a power cut. */
+    if (outcome == OK && worker_sync_now(worker, &error) != OK)
+        log_event(LOG_LEVEL_ERROR, "outcome_not_synced", "reason", error.text, NULL);
     log_end(&attempt, &after, outcome);
     if (outcome == OK)
         announce(worker, &after);

@@ -53,6 +53,7 @@ bool worker_is_keeper(const struct worker *worker);
 /* What was committed for this worker's jobs shall be on disk within moments; several jobs share the sync. */
 void worker_committed(struct worker *worker, struct store_ticket ticket);
 /* Syncs it, if it is time. */
+enum outcome worker_sync_now(struct worker *worker, struct error *error);
 enum outcome worker_sync_when_due(struct worker *worker, struct error *error);
 
 /* errand.c */
