@@ -184,46 +184,88 @@ static const char *level_name(enum log_level level)
     return names[level];
 }
 
-static void write_line(const struct line *line)
+/* Lines that others write as well must not come in between: one write for each. */
+static void write_line(const char *text, size_t length)
 {
     int target = atomic_load_explicit(&descriptor, memory_order_acquire);
     if (target != STDERR_FILENO)
         follow_rotation();
-    while (write(target, line->text, line->length) < 0 && errno == EINTR)
+    while (write(target, text, length) < 0 && errno == EINTR)
         continue;
 }
 
-void log_event(enum log_level level, const char *event, ...)
+static bool is_wanted(enum log_level level)
 {
-    if ((int)level > atomic_load_explicit(&threshold, memory_order_relaxed))
-        return;
-    int saved_errno = errno;
-    struct line line;
-    line.length = CLOCK_TEXT_SIZE - 1;
-    line.room = sizeof line.text - sizeof CUT_MARK;
-    line.cut = false;
+    return (int)level <= atomic_load_explicit(&threshold, memory_order_relaxed);
+}
+
+static void make_line(struct line *line, enum log_level level, const char *event, va_list pairs)
+{
+    line->length = CLOCK_TEXT_SIZE - 1;
+    line->room = sizeof line->text - sizeof CUT_MARK;
+    line->cut = false;
     char pid[16];
     snprintf(pid, sizeof pid, "%d", (int)getpid());
-    clock_format(clock_wall_ms(), line.text);
-    put_pair(&line, "level", level_name(level));
-    put_pair(&line, "program", atomic_load_explicit(&program_name, memory_order_relaxed));
-    put_pair(&line, "pid", pid);
-    put_pair(&line, "event", event);
+    clock_format(clock_wall_ms(), line->text);
+    put_pair(line, "level", level_name(level));
+    put_pair(line, "program", atomic_load_explicit(&program_name, memory_order_relaxed));
+    put_pair(line, "pid", pid);
+    put_pair(line, "event", event);
 
-    va_list pairs;
-    va_start(pairs, event);
     const char *key;
     while ((key = va_arg(pairs, const char *)) != NULL) {
         const char *value = va_arg(pairs, const char *);
         if (value != NULL)
-            put_pair(&line, key, value);
+            put_pair(line, key, value);
     }
-    va_end(pairs);
 
-    line.room = sizeof line.text;
-    if (line.cut)
-        put(&line, CUT_MARK, sizeof CUT_MARK - 1);
-    put(&line, "\n", 1);
-    write_line(&line);
+    line->room = sizeof line->text;
+    if (line->cut)
+        put(line, CUT_MARK, sizeof CUT_MARK - 1);
+    put(line, "\n", 1);
+}
+
+void log_event(enum log_level level, const char *event, ...)
+{
+    if (!is_wanted(level))
+        return;
+    int saved_errno = errno;
+    struct line line;
+    va_list pairs;
+    va_start(pairs, event);
+    make_line(&line, level, event, pairs);
+    va_end(pairs);
+    write_line(line.text, line.length);
+    errno = saved_errno;
+}
+
+void log_event_later(struct buffer *lines, enum log_level level, const char *event, ...)
+{
+    if (!is_wanted(level))
+        return;
+    int saved_errno = errno;
+    struct line line;
+    va_list pairs;
+    va_start(pairs, event);
+    make_line(&line, level, event, pairs);
+    va_end(pairs);
+    buffer_append(lines, line.text, line.length);
+    if (lines->failed) {
+        lines->failed = false;
+        write_line(line.text, line.length);
+    }
+    errno = saved_errno;
+}
+
+void log_write(struct buffer *lines)
+{
+    int saved_errno = errno;
+    const char *text = lines->data, *end = text + lines->length;
+    while (text < end) {
+        const char *next = (const char *)memchr(text, '\n', (size_t)(end - text)) + 1;
+        write_line(text, (size_t)(next - text));
+        text = next;
+    }
+    buffer_clear(lines);
     errno = saved_errno;
 }

@@ -9,6 +9,7 @@
 #ifndef JOBGATE_LOG_H
 #define JOBGATE_LOG_H
 
+#include "buffer.h"
 #include "outcome.h"
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
@@ -20,5 +21,12 @@ enum outcome log_open(const char *program, const char *file, enum log_level leve
 /* Pairs of key and value as strings, ended by NULL: log_event(LOG_LEVEL_INFO, "accepted", "job", id, NULL).
  * A NULL value leaves its pair out. */
 void log_event(enum log_level level, const char *event, ...) __attribute__((sentinel));
+
+/* The same line, with the time of now, kept in `lines` until log_write: for what must not be told before it is certain.
+ * Without memory for it, it is written at once. */
+void log_event_later(struct buffer *lines, enum log_level level, const char *event, ...)
+    __attribute__((sentinel));
+/* Writes what was kept, and empties `lines`. */
+void log_write(struct buffer *lines);
 
 #endif

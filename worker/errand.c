@@ -150,7 +150,9 @@ static void run_function(struct attempt *attempt, struct worker *worker)
     attempt->account = NULL;
 }
 
-static void log_end(const struct attempt *attempt, const struct job *after, enum outcome outcome)
+/* What the log says has ended must not run again after a power cut: the line waits for the sync. */
+static void log_end(struct worker *worker, const struct attempt *attempt, const struct job *after,
+                    enum outcome outcome)
 {
     const struct job_attempt *record = &attempt->record;
     char id[JOB_ID_TEXT_SIZE], number[16], duration[24], cpu[24], memory[24], exit_status[16],
@@ -161,14 +163,14 @@ static void log_end(const struct attempt *attempt, const struct job *after, enum
     snprintf(memory, sizeof memory, "%" PRIu64, record->peak_memory_kib);
     snprintf(exit_status, sizeof exit_status, "%" PRId32, record->exit_status);
     snprintf(signal_number, sizeof signal_number, "%" PRId32, record->signal);
-    log_event(LOG_LEVEL_INFO, "ended", "job", job_id_format(&attempt->job->id, id), "function",
-              attempt->job->function, "attempt", number, "status",
-              outcome == OK ? job_status_name(after->status) : NULL, "recorded",
-              outcome == OK ? NULL : outcome_name(outcome), "exit",
-              record->exit_status >= 0 ? exit_status : NULL, "signal",
-              record->signal != 0 ? signal_number : NULL, "error",
-              record->error_type[0] != '\0' ? record->error_type : NULL, "ms", duration, "cpu_ms", cpu,
-              "peak_kib", memory, NULL);
+    log_event_later(&worker->unsynced_ends, LOG_LEVEL_INFO, "ended", "job",
+                    job_id_format(&attempt->job->id, id), "function", attempt->job->function, "attempt",
+                    number, "status", outcome == OK ? job_status_name(after->status) : NULL, "recorded",
+                    outcome == OK ? NULL : outcome_name(outcome), "exit",
+                    record->exit_status >= 0 ? exit_status : NULL, "signal",
+                    record->signal != 0 ? signal_number : NULL, "error",
+                    record->error_type[0] != '\0' ? record->error_type : NULL, "ms", duration, "cpu_ms", cpu,
+                    "peak_kib", memory, NULL);
 }
 
 /* An outcome that the store does not take now (busy, disk full) is worth waiting for: running the job again costs
@@ -248,16 +250,12 @@ bool errand_run(struct worker *worker, const struct job *job, const struct buffe
         .progress = {.percent = -1},
     };
     struct job after;
-    struct error error;
     worker->jobs++;
     run_function(&attempt, worker);
     worker->strays_left |= attempt.strays_left;
     enum outcome outcome = attempt.abandoned ? CONFLICT : record(&errand, &attempt, &after);
     look_for_others(worker);
-    /* What the log says has ended must not run again after a power cut. */
-    if (outcome == OK && worker_sync_now(worker, &error) != OK)
-        log_event(LOG_LEVEL_ERROR, "outcome_not_synced", "reason", error.text, NULL);
-    log_end(&attempt, &after, outcome);
+    log_end(worker, &attempt, &after, outcome);
     if (outcome == OK)
         announce(worker, &after);
     result_capture_free(&attempt.result);

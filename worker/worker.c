@@ -100,8 +100,8 @@ static enum leaving look_around(struct worker *worker)
     return worker->identity.slot >= (unsigned)worker->configuration->max_workers ? SUPERFLUOUS : STAYS;
 }
 
-/* A sync costs as much as half of what a worker does for a short job. Nobody waits for a claim's: who reads a job's record
- * syncs what he is shown, and the outcome's sync covers it. A power cut within these moments has the job run again. */
+/* A sync costs as much as half of what a worker does for a short job. Nobody waits for these: who reads a job's record
+ * syncs what he is shown, as does who tells of an outcome. A power cut within these moments has the jobs run again. */
 void worker_committed(struct worker *worker, struct store_ticket ticket)
 {
     if (worker->unsynced.position == 0)
@@ -110,19 +110,22 @@ void worker_committed(struct worker *worker, struct store_ticket ticket)
         worker->unsynced = ticket;
 }
 
-enum outcome worker_sync_now(struct worker *worker, struct error *error)
+static enum outcome sync_now(struct worker *worker, struct error *error)
 {
-    if (worker->unsynced.position == 0)
-        return OK;
-    enum outcome outcome = store_sync(worker->store, worker->unsynced, clock_deadline(WORKER_SYNC_MS), error);
-    if (outcome == OK)
-        worker->unsynced = (struct store_ticket){0};
-    return outcome;
+    if (worker->unsynced.position != 0) {
+        enum outcome outcome =
+            store_sync(worker->store, worker->unsynced, clock_deadline(WORKER_SYNC_MS), error);
+        if (outcome != OK)
+            return outcome;
+    }
+    worker->unsynced = (struct store_ticket){0};
+    log_write(&worker->unsynced_ends);
+    return OK;
 }
 
 enum outcome worker_sync_when_due(struct worker *worker, struct error *error)
 {
-    return clock_left(worker->sync_by_ms) > 0 ? OK : worker_sync_now(worker, error);
+    return clock_left(worker->sync_by_ms) > 0 ? OK : sync_now(worker, error);
 }
 
 static enum outcome claim(struct worker *worker, struct job *job, struct buffer *event, int64_t *next_ms,
@@ -138,8 +141,7 @@ static enum outcome claim(struct worker *worker, struct job *job, struct buffer 
         worker->next_care_ms = 0; /* their ends may have to be told */
     if (outcome == OK || aged > 0)
         worker_committed(worker, ticket);
-    enum outcome synced =
-        outcome == OK ? worker_sync_when_due(worker, error) : worker_sync_now(worker, error);
+    enum outcome synced = outcome == OK ? worker_sync_when_due(worker, error) : sync_now(worker, error);
     return synced == OK ? outcome : synced;
 }
 
@@ -259,7 +261,7 @@ static void end(struct worker *worker, enum leaving why)
     struct error error;
     snprintf(slot, sizeof slot, "%" PRIu32, worker->identity.slot);
     snprintf(jobs, sizeof jobs, "%" PRIu64, worker->jobs);
-    if (worker_sync_now(worker, &error) != OK)
+    if (sync_now(worker, &error) != OK)
         log_event(LOG_LEVEL_ERROR, "outcome_not_synced", "reason", error.text, NULL);
     scratch_close(worker->scratch);
     worker->scratch = NULL;
@@ -300,5 +302,6 @@ int worker_live(struct worker *worker)
     struct buffer event = {0};
     int status = live_with(worker, &event);
     buffer_free(&event);
+    buffer_free(&worker->unsynced_ends);
     return status;
 }

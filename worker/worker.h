@@ -30,6 +30,7 @@ struct worker {
     char program_path[4096];
     struct store_ticket before;   /* to be on disk before the claimed job's function starts */
     struct store_ticket unsynced; /* of the outcomes and claims that are not known to be on disk */
+    struct buffer unsynced_ends;  /* the log's lines of the attempts that ended since */
     int64_t sync_by_ms;           /* when they shall be, at the latest; monotonic */
     int64_t next_care_ms;         /* monotonic deadlines */
     int64_t next_look_ms;
@@ -53,7 +54,6 @@ bool worker_is_keeper(const struct worker *worker);
 /* What was committed for this worker's jobs shall be on disk within moments; several jobs share the sync. */
 void worker_committed(struct worker *worker, struct store_ticket ticket);
 /* Syncs it, if it is time. */
-enum outcome worker_sync_now(struct worker *worker, struct error *error);
 enum outcome worker_sync_when_due(struct worker *worker, struct error *error);
 
 /* errand.c */

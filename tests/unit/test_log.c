@@ -21,10 +21,11 @@ struct place {
 };
 
 static int64_t fake_us = 1000000;
+static int64_t fake_wall_ms = 1795410540123;
 
 static int64_t read_wall(void)
 {
-    return 1795410540123;
+    return fake_wall_ms;
 }
 
 static int64_t read_monotonic(void)
@@ -87,6 +88,34 @@ static void nothing_from_outside_makes_a_second_line_or_key(void **state)
               "\xC3\xA9\x01\x7F\r\t", NULL);
     assert_logged(place->file, "event=x a=\"1\\n2026 level=error\" b=\"k=v\" c=\"\" d=\"say \\\"hi\\\\\\\"\" "
                                "e=\"\\xC3\\xA9\\x01\\x7F\\x0D\\x09\"\n");
+}
+
+static void line_that_was_kept_has_the_time_of_its_event(void **state)
+{
+    struct place *place = *state;
+    struct buffer lines = {0};
+    log_event_later(&lines, LOG_LEVEL_INFO, "ended", "job", "0199", NULL);
+    log_event_later(&lines, LOG_LEVEL_DEBUG, "noise", NULL);
+    char *text = test_read_file(place->file);
+    assert_string_equal(text, "");
+    free(text);
+    fake_wall_ms += 5;
+    log_write(&lines);
+    fake_wall_ms -= 5;
+    assert_logged(place->file, "event=ended job=0199\n");
+    log_write(&lines);
+    assert_logged(place->file, "event=ended job=0199\n");
+    buffer_free(&lines);
+}
+
+static void line_without_memory_to_keep_it_is_written_at_once(void **state)
+{
+    struct place *place = *state;
+    struct buffer lines = {.limit = 16};
+    log_event_later(&lines, LOG_LEVEL_INFO, "ended", "job", "0199", NULL);
+    assert_logged(place->file, "event=ended job=0199\n");
+    assert_int_equal(lines.length, 0);
+    buffer_free(&lines);
 }
 
 static void levels_above_the_threshold_are_left_out(void **state)
@@ -251,6 +280,8 @@ static void lines_of_threads_stay_whole_and_none_is_lost(void **state)
 
 TEST_MAIN(CASE(line_has_time_level_program_pid_event_and_pairs), CASE(null_value_leaves_its_pair_out),
           CASE(nothing_from_outside_makes_a_second_line_or_key),
+          CASE(line_that_was_kept_has_the_time_of_its_event),
+          CASE(line_without_memory_to_keep_it_is_written_at_once),
           CASE(levels_above_the_threshold_are_left_out), CASE(long_value_is_cut_and_shows_it),
           CASE(overlong_line_loses_whole_pairs_and_stays_one_line), CASE(file_is_private_and_appended_to),
           CASE(renamed_file_is_followed_by_a_new_one), CASE(file_put_in_its_place_is_taken),
