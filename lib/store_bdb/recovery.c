@@ -97,6 +97,37 @@ static enum outcome check_log(struct gate *gate, const char *data_dir, bool has_
     return refuse(gate, error);
 }
 
+static int sync_file(struct gate *gate, int folder, const char *name)
+{
+    int descriptor = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (descriptor < 0)
+        return errno;
+    gate_pulse(gate);
+    int result = fdatasync(descriptor) == 0 ? 0 : errno;
+    gate_pulse(gate);
+    if (result != 0)
+        gate_sync_failed(gate, result);
+    close(descriptor);
+    return result;
+}
+
+/* libdb takes for granted that what it reads of a log is on disk, and writes pages, and a next log file, that rest upon it.
+ * After a kill the end of the log may be in memory only: a power cut then leaves what refers to records that never were. */
+static enum outcome sync_log(struct gate *gate, int folder, struct error *error)
+{
+    uint32_t first = (uint32_t)(gate_page(gate)->synced >> 32);
+    int result = 0;
+    DIR *list = list_folder(folder);
+    if (list == NULL)
+        return error_set_errno(error, IO, errno, "listing the data folder");
+    const struct dirent *entry;
+    while (result == 0 && (entry = readdir(list)) != NULL)
+        if (log_spare_is_log(entry->d_name) && strtoul(entry->d_name + 4, NULL, 10) >= first)
+            result = sync_file(gate, folder, entry->d_name);
+    closedir(list);
+    return result == 0 ? OK : error_set_errno(error, UNAVAILABLE, result, "syncing the log");
+}
+
 /* The next log file serves as ballast as well. */
 static bool give_room(int folder, struct space *space)
 {
@@ -147,6 +178,8 @@ enum outcome recovery_run(struct gate *gate, const char *data_dir, int folder, s
         outcome = drop_regions(folder, &has_log, error);
     if (outcome == OK)
         outcome = check_log(gate, data_dir, has_log, error);
+    if (outcome == OK && has_log)
+        outcome = sync_log(gate, folder, error);
     if (outcome == OK && !has_log)
         log_spare_make(folder, ENGINE_LOG_FILE_SIZE, false);
     if (outcome == OK)

@@ -5,6 +5,7 @@
  *   - another version of libdb that writes another log is refused, with words;
  *   - the log must reach at least as far as it is known to have been on disk: libdb itself recovers
  * "successfully" from a log with zeroes in its middle, and silently drops what follows;
+ *   - what is left of the log is on disk before anything is written that rests upon it;
  *   - the old regions' disk space is given back first (their mappings in other processes are never touched
  * again), and on a full disk the ballast's too.
  *

@@ -139,6 +139,12 @@ ROWS = [
                "        snprintf(name, sizeof name, \"log.%010u\", (unsigned)file);\n",
                "        snprintf(name, sizeof name, \"jobs.db\");\n",
                "unit/test_power_loss:hazard_12_acknowledged_records_outlive_the_power"),
+        broken("recovery believes that all of the log is on disk", RECOVERY,
+               "        outcome = sync_log(gate, folder, error);\n", "        (void)sync_log;\n",
+               HAZARDS_OF_GATE + "12_recovery_syncs_the_log_before_it_writes"),
+        broken("the log tells of an end that is not on disk", "worker/errand.c",
+               "    log_event_later(&worker->unsynced_ends, LOG_LEVEL_INFO,", "    log_event(LOG_LEVEL_INFO,",
+               "worker/test_worker.py:test_end_is_not_in_the_log_before_it_is_on_disk"),
     ]),
     Row(13, "a new log file's folder entry", "the folder is synced before a job in the file is acknowledged", [
         broken("the folder is not synced", LOG_SYNC,

@@ -568,6 +568,31 @@ static void hazard_13_folder_is_synced_when_a_log_file_is_new(void **state)
     munmap(page, sizeof *page);
 }
 
+static char first_synced[700];
+
+static void note_first_sync(int descriptor)
+{
+    char link[64];
+    if (first_synced[0] != '\0')
+        return;
+    snprintf(link, sizeof link, "/proc/self/fd/%d", descriptor);
+    ssize_t length = readlink(link, first_synced, sizeof first_synced - 1);
+    first_synced[length > 0 ? length : 0] = '\0';
+}
+
+/* What a killed process has written may be in memory only; pages and log files that rest upon it must not be on disk before. */
+static void hazard_12_recovery_syncs_the_log_before_it_writes(void **state)
+{
+    struct fixture *fixture = *state;
+    write_some(fixture, 5);
+    crash_inside(fixture);
+    first_synced[0] = '\0';
+    injection.after_sync = note_first_sync;
+    read_some(fixture, 5);
+    injection.after_sync = NULL;
+    assert_non_null(strstr(first_synced, "/log.0000000001"));
+}
+
 static void hazard_14_failed_sync_puts_the_store_out_of_service(void **state)
 {
     struct fixture *fixture = *state;
@@ -763,6 +788,7 @@ TEST_MAIN(CASE(hazard_1_killed_at_each_step_of_a_commit), CASE(hazard_2_killed_o
           CASE(hazard_8_process_out_of_descriptors_costs_no_recovery),
           CASE(hazard_9_handles_of_an_earlier_generation_are_let_go), CASE(hazard_10_children_do_no_harm),
           CASE(hazard_10_child_does_not_keep_the_lock_of_a_dead_parent),
+          CASE(hazard_12_recovery_syncs_the_log_before_it_writes),
           CASE(hazard_13_folder_is_synced_when_a_log_file_is_new),
           CASE(hazard_14_failed_sync_puts_the_store_out_of_service),
           CASE(hazard_14_failed_sync_of_a_checkpoint_puts_it_out_of_service),
