@@ -44,14 +44,8 @@ class Installation(Site):
 
     # Workers and couriers start with an environment of their own, in which the shim is not.
     def _wrap_programs(self):
-        folder = self.folder / "with-shim"
-        folder.mkdir()
-        environment = " ".join(f"{name}='{value}'" for name, value in self.shim.environment().items())
-        for program in ("jobgate-supervisor", "jobgate-deliver"):
-            file = folder / program
-            file.write_text(f'#!/bin/sh\n{environment} exec {self.data}/programs/{program} "$@"\n')
-            file.chmod(0o755)
-        self.settings["worker_program"] = str(folder / "jobgate-supervisor")
+        self.shim.wrapped(self.data / "programs" / "jobgate-deliver")
+        self.settings["worker_program"] = str(self.shim.wrapped(self.data / "programs" / "jobgate-supervisor"))
 
     @contextlib.contextmanager
     def _shimmed(self):

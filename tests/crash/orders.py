@@ -68,6 +68,14 @@ class Shim:
     def environment(self):
         return {"LD_PRELOAD": str(self.folder / "shim.so"), "JOBGATE_SHIM": str(self.folder)}
 
+    def wrapped(self, program):
+        """A script in the program's stead, for what is started with an environment of its own."""
+        environment = " ".join(f"{name}='{value}'" for name, value in self.environment().items())
+        file = self.folder / program.name
+        file.write_text(f'#!/bin/sh\n{environment} exec {program} "$@"\n')
+        file.chmod(0o755)
+        return file
+
     @staticmethod
     def words(number):
         return errno.errorcode.get(number, str(number))

@@ -15,10 +15,12 @@ import pytest
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("JOBGATE_BUILD", SOURCE / "build")).resolve()
+SANITIZED = any(mark in (BUILD / "cgi-bin" / "jobgate-submit").read_bytes() for mark in (b"__asan_init", b"__tsan_init"))
 PATIENCE = float(os.environ.get("JOBGATE_PATIENCE", "1"))
-sys.path.insert(0, str(SOURCE / "tests" / "http"))
+sys.path[:0] = [str(SOURCE / "tests" / "http"), str(SOURCE / "tests" / "crash")]
 
 import processes  # noqa: E402
+from orders import Shim  # noqa: E402
 
 TERMINAL = ("SUCCEEDED", "FAILED", "CANCELLED")
 
@@ -75,6 +77,14 @@ class Installation:
         for name in ("jobgate-supervisor", "jobgate-worker", "jobgate-deliver"):
             shutil.copy(BUILD / "worker" / name, self.programs / name)
         self.settings["worker_program"] = str(self.programs / "jobgate-supervisor")
+
+    def shim(self):
+        """Workers in whose system calls the test has a say."""
+        shim = Shim(self.folder / "shim", self.folder / "data")
+        shutil.copy(BUILD / "tests" / "crash" / "shim.so", shim.folder)
+        shutil.copyfile("/proc/sys/kernel/random/boot_id", shim.folder / "boot_id")  # as the test's own tools see it
+        self.settings["worker_program"] = str(shim.wrapped(self.programs / "jobgate-supervisor"))
+        return shim
 
     def become(self, user):
         """Everything runs as this user, and belongs to him."""

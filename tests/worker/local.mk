@@ -8,5 +8,5 @@ EXTRA_DIST += \
 	tests/worker/test_worker.py
 
 .PHONY: check-worker
-check-worker: all tests/tools/jobgate-put $(bad_programs)
+check-worker: all tests/tools/jobgate-put tests/crash/shim.so $(bad_programs)
 	JOBGATE_BUILD=$(abs_builddir) PYTHONDONTWRITEBYTECODE=1 $(PYTEST) $(srcdir)/tests/worker $(WORKER_FLAGS)

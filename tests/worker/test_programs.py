@@ -10,12 +10,9 @@ import threading
 
 import pytest
 
-from conftest import BUILD, PATIENCE, eventually
+from conftest import BUILD, PATIENCE, SANITIZED, eventually
 
 MIB = 1 << 20
-SANITIZED = b"__asan_init" in (BUILD / "cgi-bin" / "jobgate-submit").read_bytes() or b"__tsan_init" in (
-    BUILD / "cgi-bin" / "jobgate-submit"
-).read_bytes()
 VALGRIND = ["valgrind", "--quiet", "--leak-check=full", "--show-leak-kinds=definite,indirect,possible",
             "--errors-for-leak-kinds=definite,indirect,possible", "--error-exitcode=99", "--child-silent-after-fork=yes"]
 needs_valgrind = pytest.mark.skipif(not shutil.which("valgrind") or SANITIZED, reason="no valgrind, or sanitizers in its place")

@@ -10,7 +10,8 @@ import time
 
 import pytest
 
-from conftest import BUILD, LANDLOCK, eventually
+import orders
+from conftest import BUILD, LANDLOCK, SANITIZED, TERMINAL, eventually
 
 
 def events(log, event):
@@ -150,6 +151,30 @@ def test_cancel_ends_what_ignores_term(site, function):
         pid = int(site.tool("log", job).split()[1])
         assert not os.path.exists(f"/proc/{pid}")
     site.nothing_left()
+
+
+@pytest.mark.skipif(SANITIZED, reason="a sanitizer will not have another library before it")
+def test_end_is_not_in_the_log_before_it_is_on_disk(site):
+    """Hazard 12. A job that the log says has ended must not run again after a power cut. The worker is held in a sync."""
+    shim = site.shim()
+    site.configure(max_workers="1", idle_linger="60s")
+    site.ended(site.put("noop"))  # a worker that begins has other things to sync
+
+    def held_after_the_end():
+        shim.order(orders.STOP, ("sync",), programs=("jobgate-worker",), file="log.")
+        job = site.put("noop")
+        victim = shim.struck(within=10)
+        assert victim, "the worker has synced"
+        shim.withdraw()
+        seen = site.get(job)["status"] in TERMINAL, events(site.log(), f"ended job={job}")
+        os.kill(victim, signal.SIGCONT)
+        site.ended(job)
+        eventually(lambda: len(events(site.log(), f"ended job={job}")) == 1, 10, "the end is in the log")
+        return seen
+
+    # Slow machines have the function still at work when the worker syncs the claim.
+    has_ended, lines = eventually(lambda: (seen := held_after_the_end())[0] and seen, 30, "a sync after an end")
+    assert has_ended and not lines
 
 
 # ---- many ----
