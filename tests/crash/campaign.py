@@ -23,10 +23,10 @@ import time
 from installation import Installation, begin_own_mounts, may_mount  # first: it knows where the tests' client is
 
 from client import ENDED, REQUEST_LIMIT, query
+from clients import Clients, are_both_back
 from damage import damage_stores
 from faults import NEEDS_A_DISK, SERVING, WEIGHTS, Faults
 from power_control import compare
-from test_kills import Clients, are_both_back
 
 SETTINGS = {"max_workers": "4", "max_interruptions": "100000", "retries": "1000", "backoff": "100ms",
             "max_event_age": "0", "idle_linger": "2s", "kill_grace": "1s", "disk_reserve": "1MiB"}

@@ -3,6 +3,7 @@ PYTEST = /usr/bin/python3 -m pytest
 EXTRA_DIST += \
 	tests/README.md \
 	tests/http/client.py \
+	tests/http/clients.py \
 	tests/http/conftest.py \
 	tests/http/functions/hold \
 	tests/http/functions/note \
