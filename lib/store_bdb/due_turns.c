@@ -3,13 +3,12 @@
 
 #include "store_bdb/due_turns.h"
 
-#include "store_bdb/job_rows.h"
+#include "store_bdb/gate.h"
 
 #include <string.h>
 
-/* How many of a function's jobs are looked at: those that are not due for a good reason may stand before those whose clock
- * was wrong. */
-#define ASTRAY_LOOKED_AT 16
+/* A clock that is set right by a little, or was read before a wait for the gate. */
+#define CLOCK_SLACK_MS 1000
 
 enum outcome due_turns_open(struct due_turns *turns, struct transaction *transaction, const char *after,
                             struct error *error)
@@ -72,27 +71,11 @@ enum outcome due_turns_again(struct due_turns *turns, struct due_head *head, str
     return outcome;
 }
 
-enum outcome due_turns_astray(struct due_turns *turns, struct transaction *transaction,
-                              const struct job_policy *policy, int64_t now_ms, struct job *job,
-                              struct error *error)
+bool due_may_be_astray(struct transaction *transaction, int64_t now_ms)
 {
-    struct key from = key_first_of(turns->current);
-    struct due_head head;
-    struct key key;
-    enum outcome outcome = walk_seek(&turns->walk, &from, &key, error);
+    const struct gate_queue *queue = environment_queue(transaction->environment);
 
-    for (int looked = 0; outcome == OK && looked < ASTRAY_LOOKED_AT; looked++) {
-        if (!key_split_due(&key, head.function, &head.due_ms, &head.id) ||
-            strcmp(head.function, turns->current) != 0)
-            return NOTFOUND;
-        outcome = job_rows_load(transaction, &head.id, 0, job, error);
-        if (outcome == OK && job->status == JOB_QUEUED && job->due_ms == head.due_ms &&
-            job_due_seen(job, policy, now_ms) != job->due_ms)
-            return OK;
-        if (outcome == OK || outcome == NOTFOUND || outcome == GONE)
-            outcome = walk_next(&turns->walk, &key, error);
-    }
-    return outcome == OK ? NOTFOUND : outcome;
+    return queue->astray || queue->clock_ms - now_ms > CLOCK_SLACK_MS;
 }
 
 enum outcome due_count_running(struct transaction *transaction, const char *function, int64_t most,

@@ -30,11 +30,8 @@ enum outcome due_turns_next(struct due_turns *turns, struct due_head *head, stru
 /* The head of the function given last, again: after its first job was taken away. NOTFOUND: none is left. */
 enum outcome due_turns_again(struct due_turns *turns, struct due_head *head, struct error *error);
 
-/* Of the function given last: one of its next jobs that is not due for longer than it can have to wait (job_due_seen), as it
- * stands in the store. NOTFOUND: none among those looked at. */
-enum outcome due_turns_astray(struct due_turns *turns, struct transaction *transaction,
-                              const struct job_policy *policy, int64_t now_ms, struct job *job,
-                              struct error *error);
+/* Whether jobs that are not due may have come while the clock was ahead: the next claim looks (due_astray.h). */
+bool due_may_be_astray(struct transaction *transaction, int64_t now_ms);
 
 /* Whether one more attempt of this function may run: OK, NOTFOUND when it is paused or at its limit. */
 enum outcome due_may_run(struct transaction *transaction, const char *function,

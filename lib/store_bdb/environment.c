@@ -293,9 +293,9 @@ struct store_ticket transaction_job_ticket(struct transaction *transaction, cons
     return (struct store_ticket){gate_page(transaction->environment->gate)->jobs[word_of(id)]};
 }
 
-char *environment_turn(struct environment *environment)
+struct gate_queue *environment_queue(struct environment *environment)
 {
-    return gate_page(environment->gate)->turn;
+    return &gate_page(environment->gate)->queue;
 }
 
 /* The log has grown up to here, and all of it is in the kernel's hands. */

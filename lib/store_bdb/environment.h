@@ -86,9 +86,8 @@ enum outcome environment_sync_with_others(struct environment *environment, struc
 /* generation, free space, poison. */
 enum outcome environment_health(struct environment *environment, int64_t deadline_ms,
                                 struct store_health *health, struct error *error);
-/* A few bytes in the gate's page that survive the process but not damage: hints. The function served last.
- * Only inside a body. */
-char *environment_turn(struct environment *environment); /* JOB_FUNCTION_SIZE bytes */
+/* A few bytes in the gate's page (gate.h) that survive the process, but no recovery. Only inside a body. */
+struct gate_queue *environment_queue(struct environment *environment);
 /* More room is refused when the disk is nearly full: FULL with words, else OK. Cheap (statvfs at most each
  * 200 ms). */
 enum outcome environment_has_space(struct environment *environment, size_t needed, struct error *error);

@@ -29,7 +29,7 @@
 
 #define FILE_NAME "gate"
 #define MAGIC     UINT64_C(0x657461672d626f6a) /* "job-gate" */
-#define LAYOUT    2
+#define LAYOUT    3
 
 #define OPEN_MS        10000 /* how long making the page may wait for others who do the same */
 #define SPIN_US        40    /* longer than an ordinary stay: sleeping and being woken costs as much */
@@ -544,6 +544,7 @@ void gate_recovered(struct gate *gate, uint64_t position)
     page->checkpoint = position;
     page->checkpoint_started_ms = 0;
     page->spare_started_ms = 0;
+    page->queue = (struct gate_queue){.astray = true};
     memcpy(page->boot_id, gate->boot_id, sizeof page->boot_id);
     page->library = gate->library;
     gate->recovery_due = NULL;

@@ -27,6 +27,7 @@
 
 #include "../job.h"
 #include "../outcome.h"
+#include "keys.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -47,6 +48,15 @@ struct gate_process {
     _Atomic int32_t thread;
     _Atomic uint64_t started;   /* field 22 of /proc/PID/stat */
     _Atomic uint64_t pid_space; /* inode of its pid namespace: elsewhere the number means another process */
+};
+
+/* What is known of the queues without a look at them. Written inside only; a crash in the middle of it is followed by a recovery,
+ * which begins it anew. */
+struct gate_queue {
+    char turn[JOB_FUNCTION_SIZE]; /* the function served last */
+    bool astray;                  /* the clock may have been put back: see due_astray.h … */
+    int64_t clock_ms;             /* … the latest wall clock at which a row was written */
+    struct key searched;          /* … and the row that the search has come to */
 };
 
 /* The file `gate`. Older programs refuse a newer layout, newer ones make an older page anew. */
@@ -91,7 +101,7 @@ struct gate_page {
         _Atomic uint64_t started;
     } attached[GATE_ATTACH_SLOTS];
 
-    char turn[JOB_FUNCTION_SIZE]; /* the function served last */
+    struct gate_queue queue;
     _Alignas(
         64) _Atomic uint64_t jobs[GATE_JOB_WORDS]; /* where the last commit of these jobs (by hash) ended */
 };

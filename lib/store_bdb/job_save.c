@@ -3,7 +3,9 @@
 
 #include "store_bdb/job_rows.h"
 
+#include "clock.h"
 #include "store_bdb/delivery_rows.h"
+#include "store_bdb/due_astray.h"
 #include "store_bdb/record.h"
 #include "store_bdb/table.h"
 
@@ -45,6 +47,8 @@ static enum outcome move_rows(struct transaction *transaction, const struct job_
 
     if (outcome == OK)
         outcome = move_row(transaction, TABLE_DUE, &before->due, &after->due, error);
+    if (outcome == OK && after->due.size > 0)
+        due_astray_note(transaction, clock_wall_ms());
     if (outcome == OK)
         outcome = move_row(transaction, TABLE_RUNNING, &before->running, &after->running, error);
     if (outcome == OK)

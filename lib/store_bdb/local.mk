@@ -8,6 +8,8 @@ lib_libjobgate_a_SOURCES += \
 	lib/store_bdb/delivery_load.c \
 	lib/store_bdb/delivery_rows.h \
 	lib/store_bdb/delivery_save.c \
+	lib/store_bdb/due_astray.c \
+	lib/store_bdb/due_astray.h \
 	lib/store_bdb/due_turns.c \
 	lib/store_bdb/due_turns.h \
 	lib/store_bdb/engine.c \

@@ -4,7 +4,9 @@
 #include "log.h"
 #include "store_bdb/store_bdb.h"
 
+#include "store_bdb/due_astray.h"
 #include "store_bdb/due_turns.h"
+#include "store_bdb/gate.h"
 #include "store_bdb/job_rows.h"
 #include "store_bdb/record.h"
 #include "store_bdb/table.h"
@@ -13,8 +15,6 @@
 
 /* Jobs past their age that one transaction ends: more would hold the gate too long. */
 #define AGED_AT_ONCE 64
-/* Likewise, jobs whose due time is set right. The next claim goes on. */
-#define MOVED_AT_ONCE 16
 
 struct claim {
     const struct configuration *configuration;
@@ -24,6 +24,7 @@ struct claim {
     size_t event_start; /* the buffer's length when the call came: the body may run twice */
     int64_t next_ms;
     struct store_ticket before;
+    bool astray_left; /* a job that is due may be among those that were not searched yet */
     unsigned aged_count;
     struct { /* to ring for and to count, when committed */
         struct job_id id;
@@ -108,30 +109,6 @@ static enum outcome take(struct transaction *transaction, struct claim *call, co
     return NOTFOUND;
 }
 
-/* The first of this function's jobs is not due yet, by a clock that may have been put back: moves those whose time it has
- * made wrong. OK: some were, look again. NOTFOUND: all are right. */
-static enum outcome move_astray(struct transaction *transaction, struct claim *call, struct due_turns *turns,
-                                struct error *error)
-{
-    const struct job_policy *policy = &configuration_function(call->configuration, turns->current)->policy;
-    int64_t now_ms = call->change.now_ms;
-    struct job before, after;
-    int moved = 0;
-    enum outcome outcome = OK;
-
-    while (outcome == OK && moved < MOVED_AT_ONCE) {
-        outcome = due_turns_astray(turns, transaction, policy, now_ms, &before, error);
-        if (outcome != OK)
-            break;
-        after = before;
-        after.due_ms = job_due_seen(&before, policy, now_ms);
-        after.revision++;
-        outcome = job_rows_update(transaction, &before, &after, error);
-        moved++;
-    }
-    return outcome == NOTFOUND && moved > 0 ? OK : outcome;
-}
-
 /* The first job of this function that is not too old; NOTFOUND when none is due. */
 static enum outcome take_from(struct transaction *transaction, struct claim *call, struct due_turns *turns,
                               struct due_head *head, struct error *error)
@@ -142,13 +119,6 @@ static enum outcome take_from(struct transaction *transaction, struct claim *cal
     if (outcome != OK)
         return outcome;
     do {
-        if (head->due_ms > call->change.now_ms) {
-            outcome = move_astray(transaction, call, turns, error);
-            if (outcome == OK)
-                outcome = due_turns_again(turns, head, error);
-            if (outcome != OK && outcome != NOTFOUND)
-                return outcome;
-        }
         if (head->due_ms > call->change.now_ms) {
             if (call->next_ms == 0 || head->due_ms < call->next_ms)
                 call->next_ms = head->due_ms;
@@ -162,19 +132,16 @@ static enum outcome take_from(struct transaction *transaction, struct claim *cal
     return outcome == OK ? NOTFOUND : outcome;
 }
 
-static enum outcome claim(struct transaction *transaction, void *context, struct error *error)
+/* The first job of the function whose turn it is, or of the next one that has any. OK also when there is none. */
+static enum outcome take_next(struct transaction *transaction, struct claim *call, struct error *error)
 {
-    struct claim *call = context;
-    char *turn = environment_turn(transaction->environment);
+    char *turn = environment_queue(transaction->environment)->turn;
     char after[JOB_FUNCTION_SIZE];
     struct due_turns turns;
     struct due_head head;
     bool taken = false;
     enum outcome outcome;
 
-    call->next_ms = 0;
-    call->aged_count = 0;
-    buffer_cut(call->event, call->event_start);
     memcpy(after, turn, sizeof after);
     after[sizeof after - 1] = '\0';
     outcome = due_turns_open(&turns, transaction, after, error);
@@ -195,6 +162,23 @@ static enum outcome claim(struct transaction *transaction, void *context, struct
     else
         call->job->status = 0; /* what was ended on the way is to be committed, so this is no NOTFOUND yet */
     return OK;
+}
+
+static enum outcome claim(struct transaction *transaction, void *context, struct error *error)
+{
+    struct claim *call = context;
+    enum outcome outcome;
+
+    call->next_ms = 0;
+    call->aged_count = 0;
+    buffer_cut(call->event, call->event_start);
+    outcome =
+        due_astray_move(transaction, call->configuration, call->change.now_ms, &call->astray_left, error);
+    if (outcome == OK)
+        outcome = take_next(transaction, call, error);
+    if (outcome != OK)
+        due_astray_again(transaction);
+    return outcome;
 }
 
 enum outcome store_claim(struct store *store, const struct configuration *configuration,
@@ -230,7 +214,7 @@ enum outcome store_claim(struct store *store, const struct configuration *config
             meter_started(store->meter, job->function, now_ms - job->due_ms, now_ms);
             return OK;
         }
-        if (call.aged_count < AGED_AT_ONCE)
+        if (call.aged_count < AGED_AT_ONCE && !call.astray_left)
             return NOTFOUND;
     }
 }

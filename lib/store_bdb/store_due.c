@@ -12,19 +12,6 @@ struct next_due {
     int64_t next_ms;
 };
 
-/* A claim would set right what a clock that was put back has made wrong, and may find work there. */
-static enum outcome look_for_astray(struct transaction *transaction, struct next_due *call,
-                                    struct due_turns *turns, struct error *error)
-{
-    const struct job_policy *policy = &configuration_function(call->configuration, turns->current)->policy;
-    struct job job;
-    enum outcome outcome = due_turns_astray(turns, transaction, policy, call->now_ms, &job, error);
-
-    if (outcome == OK)
-        call->next_ms = call->now_ms;
-    return outcome == NOTFOUND ? OK : outcome;
-}
-
 static enum outcome find_next_due(struct transaction *transaction, void *context, struct error *error)
 {
     struct next_due *call = context;
@@ -39,8 +26,8 @@ static enum outcome find_next_due(struct transaction *transaction, void *context
         if (outcome == OK) {
             if (call->next_ms == 0 || head.due_ms < call->next_ms)
                 call->next_ms = head.due_ms > 0 ? head.due_ms : 1; /* 0 is "nothing waits" */
-            if (head.due_ms > call->now_ms)
-                outcome = look_for_astray(transaction, call, &turns, error);
+            if (head.due_ms > call->now_ms && due_may_be_astray(transaction, call->now_ms))
+                call->next_ms = call->now_ms; /* a claim has to look, and may find work */
         } else if (outcome == NOTFOUND) {
             outcome = OK;
         }

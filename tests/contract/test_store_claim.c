@@ -84,7 +84,7 @@ static void nothing_is_claimed_before_it_is_due(void **state)
                                  &claimed, &event, &next_ms, &aged, NULL, &ticket, &fixture->error),
                      NOTFOUND);
     assert_int_equal(next_ms, T0 + 5000);
-    assert_int_equal(next_due(fixture, T0), T0 + 5000);
+    assert_int_equal(next_due(fixture, T0 + 4999), T0 + 5000);
     assert_int_equal(fixture_try_claim(fixture, 1, T0 + 5000, &claimed), OK);
     assert_true(job_id_equal(&claimed.id, &later.id));
     assert_int_equal(next_due(fixture, T0 + 5000), T0 + 9000);
@@ -104,6 +104,7 @@ static void hazard_25_a_clock_put_back_keeps_no_job_waiting(void **state)
     struct job claimed, plain, delayed, usual;
 
     fixture_clock(T0 + 6 * HOURS);
+    assert_int_equal(fixture_try_claim(fixture, 1, T0 + 6 * HOURS, &claimed), NOTFOUND);
     plain = fixture_submit_due(fixture, "a", T0 + 6 * HOURS);
     delayed = fixture_submit_due(fixture, "a", T0 + 7 * HOURS);
     fixture_clock(T0);
@@ -117,6 +118,34 @@ static void hazard_25_a_clock_put_back_keeps_no_job_waiting(void **state)
     assert_true(job_id_equal(&claimed.id, &delayed.id));
     assert_int_equal(fixture_try_claim(fixture, 1, T0 + 2 * HOURS, &claimed), OK);
     assert_true(job_id_equal(&claimed.id, &usual.id));
+    fixture_close(fixture);
+}
+
+/* Others, that are due, and some that have a good reason to wait, keep none of those from its turn. */
+static void hazard_25_a_clock_put_back_lets_nobody_wait_behind_a_queue_that_never_ends(void **state)
+{
+    struct fixture *fixture = fixture_open(NULL);
+    struct job claimed, ahead, after;
+
+    fixture_clock(T0);
+    assert_int_equal(fixture_try_claim(fixture, 1, T0, &claimed), NOTFOUND);
+    for (int i = 0; i < 100; i++)
+        fixture_submit_due(fixture, "a", T0 + 3 * HOURS + i);
+    fixture_clock(T0 + 6 * HOURS);
+    ahead = fixture_submit_due(fixture, "a", T0 + 6 * HOURS + 1000);
+    fixture_clock(T0);
+    fixture_submit_due(fixture, "a", T0);
+    for (int64_t now_ms = T0; now_ms < T0 + 1000; now_ms += 100) {
+        fixture_submit_due(fixture, "a", now_ms);
+        assert_int_equal(fixture_try_claim(fixture, 1, now_ms, &claimed), OK);
+        assert_false(job_id_equal(&claimed.id, &ahead.id));
+    }
+    after = fixture_get(fixture, &ahead.id);
+    assert_in_range(after.due_ms, T0 + 1000, T0 + 2000);
+    while (fixture_try_claim(fixture, 1, after.due_ms, &claimed) == OK &&
+           !job_id_equal(&claimed.id, &ahead.id))
+        fixture_submit_due(fixture, "a", after.due_ms + 1);
+    assert_true(job_id_equal(&claimed.id, &ahead.id));
     fixture_close(fixture);
 }
 
@@ -522,6 +551,7 @@ TEST_MAIN(cmocka_unit_test(a_claim_gives_the_job_to_its_runner_with_its_event),
           cmocka_unit_test(each_job_is_claimed_once_and_the_oldest_first),
           cmocka_unit_test(nothing_is_claimed_before_it_is_due),
           cmocka_unit_test(hazard_25_a_clock_put_back_keeps_no_job_waiting),
+          cmocka_unit_test(hazard_25_a_clock_put_back_lets_nobody_wait_behind_a_queue_that_never_ends),
           cmocka_unit_test(hazard_25_a_retry_waits_its_pause_whatever_the_clock_does),
           cmocka_unit_test(next_due_tells_that_something_is_due_now), cmocka_unit_test(functions_take_turns),
           cmocka_unit_test(a_single_job_does_not_wait_behind_another_functions_queue),

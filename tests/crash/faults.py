@@ -190,15 +190,21 @@ class Faults:
         """The wall clock goes hours forward or back and stays there; who has to wait a second waits no hours."""
         job_id = eventually(self._submit_delayed, 20, "a job with a delay is accepted")
         self.shim.orders.clock_ms = self.chance.randint(-6 * HOURS_MS, 6 * HOURS_MS)
-        eventually(lambda: self._has_ended(job_id), 30, "a job with a delay of a second has ended after the clock's jump")
+        try:
+            eventually(lambda: self._has_ended(job_id), 30, "a job with a delay of a second has ended after the clock's jump")
+        except AssertionError as error:
+            raise AssertionError(f"{error}: {self._look(job_id)!r}") from error
         return True
 
-    def _has_ended(self, job_id):
+    def _look(self, job_id):
         try:
-            answer = self.site.api.get(f"/job/{job_id}")
-        except NoAnswer:
-            return False
-        return answer.status == 200 and answer.json["status"] in ENDED
+            return self.site.api.get(f"/job/{job_id}")
+        except NoAnswer as error:
+            return error
+
+    def _has_ended(self, job_id):
+        answer = self._look(job_id)
+        return not isinstance(answer, NoAnswer) and answer.status == 200 and answer.json["status"] in ENDED
 
     def _submit_delayed(self):
         try:
