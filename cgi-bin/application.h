@@ -11,7 +11,7 @@
 struct application {
     const struct router *router;
     struct service *service;
-    unsigned accepting;                            /* threads that accept at once, when there are enough */
+    unsigned accepting;                            /* threads that accept at once, at most (pool_active) */
     void (*housekeeping)(struct service *service); /* for times when nobody waits; NULL = none */
 };
 

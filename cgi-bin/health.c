@@ -32,8 +32,8 @@ void health_ready(struct exchange *exchange)
     struct json_object *document = json_object_new_object();
     struct json_object *checks = json_object_new_object();
     enum outcome outcome = store_health(exchange->store, exchange->deadline_ms, &health, &error);
-    if (outcome == OK && !health.accepts_jobs)
-        outcome = error_set(&error, FULL, "%s", health.trouble);
+    if (outcome == OK && health.accepts != OK)
+        outcome = error_set(&error, health.accepts, "%s", health.trouble);
     bool ready = check(exchange, checks, "store", outcome, &error);
     ready &= check(exchange, checks, "workers",
                    service_can_work(exchange->service, exchange->configuration, &error), &error);

@@ -44,8 +44,8 @@ static void answer_dry_run(struct exchange *exchange)
     struct error error = {0};
     struct store_health health = {0};
     enum outcome outcome = store_health(exchange->store, exchange->deadline_ms, &health, &error);
-    if (outcome == OK && !health.accepts_jobs)
-        outcome = error_set(&error, FULL, "%s", health.trouble);
+    if (outcome == OK && health.accepts != OK)
+        outcome = error_set(&error, health.accepts, "%s", health.trouble);
     if (outcome == OK)
         exchange->response.status = 204;
     else

@@ -101,7 +101,7 @@ static enum outcome write_store(struct exchange *exchange, struct buffer *out, s
     buffer_printf(out, "jobgate_oldest_due_seconds %.3f\n",
                   next_ms > 0 && next_ms < now_ms ? (double)(now_ms - next_ms) / 1000 : 0.0);
     gauge(out, "store_accepts_jobs",
-          "1 when a job would be accepted: space is there, and no sync has failed.", health.accepts_jobs);
+          "1 when a job would be accepted: space is there, and no sync has failed.", health.accepts == OK);
     gauge(out, "store_recoveries", "Recoveries since the store was made.", (int64_t)health.generation);
     family(out, "store_sync_seconds", "summary", "Syncs of the log to the disk; many requests share one.");
     buffer_printf(out, "jobgate_store_sync_seconds_sum %.6f\njobgate_store_sync_seconds_count %" PRIu64 "\n",

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -45,10 +46,17 @@ static void wake_up(int signal_number)
     /* Only there to end a system call with EINTR. */
 }
 
-unsigned pool_active(unsigned threads, unsigned wanted)
+unsigned pool_active(unsigned threads, unsigned most, unsigned processors)
 {
     unsigned half = threads / 2;
-    return half < 1 ? 1 : half < wanted ? half : wanted;
+    unsigned active = processors + 1 < most ? processors + 1 : most;
+    return half < 1 ? 1 : half < active ? half : active;
+}
+
+unsigned pool_processors(void)
+{
+    cpu_set_t set;
+    return sched_getaffinity(0, sizeof set, &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1024;
 }
 
 static bool take_permit(struct pool *pool)

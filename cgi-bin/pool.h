@@ -21,8 +21,11 @@ struct pool;
 /* Takes one piece of work and does it. False: there will be no more, the pool ends. */
 typedef bool pool_work(void *context);
 
-/* How many of `threads` are to accept at once when `wanted` would be best: at least as many are kept for waiting. */
-unsigned pool_active(unsigned threads, unsigned wanted);
+/* How many of `threads` are to accept at once: one more than there are processors to run on, since each further one only costs
+ * wake-ups; `most` at most, and at least as many are kept for waiting. */
+unsigned pool_active(unsigned threads, unsigned most, unsigned processors);
+/* That this process may run on. */
+unsigned pool_processors(void);
 enum outcome pool_start(unsigned threads, unsigned active, pool_work *work, void *context, struct pool **pool,
                         struct error *error);
 /* While true, pool_stop may interrupt the calling thread's system calls (EINTR). */

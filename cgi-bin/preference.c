@@ -77,6 +77,8 @@ void preference_acknowledge(const struct preference *preference, struct response
 {
     char text[64] = "";
     char seconds[32] = "";
+    if (!preference->respond_async && !preference->wait_is_preferred)
+        return;
     if (preference->wait_is_preferred) {
         if (preference->wait_ms % 1000 == 0)
             snprintf(seconds, sizeof seconds, "wait=%lld", (long long)(preference->wait_ms / 1000));

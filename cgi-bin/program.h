@@ -22,7 +22,7 @@ struct program {
     const char *name;  /* "submit" */
     const char *usage; /* of --help: PROGRAM_USAGE */
     enum store_access access;
-    unsigned accepting; /* threads that accept at once: measured, see pool.h */
+    unsigned accepting; /* threads that accept at once, at most: measured, see pool.h */
     struct router router;
     void (*housekeeping)(struct service *service); /* NULL = none */
 };

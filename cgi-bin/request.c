@@ -3,6 +3,7 @@
 
 #include "json.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,32 +12,44 @@ static const char *const root_words[] = {"job",     "functions", "healthz",     
                                          "metrics", "stats",     "openapi.json"};
 
 #define NAME(text) text, sizeof(text) - 1
+#define HEADER(text, header)                                                                                 \
+    {                                                                                                        \
+        NAME(text), offsetof(struct request, headers[header])                                                \
+    }
 
-static const struct {
+/* What is taken of the environment, and where in the request, or in what only parsing needs, it goes. */
+struct variable {
     const char *name;
     size_t length;
-    enum request_header header;
-} header_variables[] = {
-    {NAME("CONTENT_TYPE"), HEADER_CONTENT_TYPE},
-    {NAME("HTTP_AMZ_SDK_INVOCATION_ID"), HEADER_INVOCATION_ID},
-    {NAME("HTTP_AUTHORIZATION"), HEADER_AUTHORIZATION},
-    {NAME("HTTP_CONTENT_TYPE"), HEADER_CONTENT_TYPE},
-    {NAME("HTTP_HOST"), HEADER_HOST},
-    {NAME("HTTP_IDEMPOTENCY_KEY"), HEADER_IDEMPOTENCY_KEY},
-    {NAME("HTTP_IF_NONE_MATCH"), HEADER_IF_NONE_MATCH},
-    {NAME("HTTP_ORIGIN"), HEADER_ORIGIN},
-    {NAME("HTTP_PREFER"), HEADER_PREFER},
-    {NAME("HTTP_SEC_FETCH_SITE"), HEADER_FETCH_SITE},
-    {NAME("HTTP_TRACEPARENT"), HEADER_TRACEPARENT},
-    {NAME("HTTP_TRANSFER_ENCODING"), HEADER_TRANSFER_ENCODING},
-    {NAME("HTTP_X_AMZ_INVOCATION_TYPE"), HEADER_INVOCATION_TYPE},
-    {NAME("HTTP_X_AMZ_LOG_TYPE"), HEADER_LOG_TYPE},
-    {NAME("HTTP_X_API_KEY"), HEADER_API_KEY},
-    {NAME("HTTP_X_CALLBACK_URL"), HEADER_CALLBACK_URL},
-    {NAME("REDIRECT_HTTP_AUTHORIZATION"), HEADER_AUTHORIZATION}, /* Apache, after a rewrite */
+    size_t place;
 };
 
-/* What request_parse needs of the environment beside the headers. */
+static const struct variable headers[] = {
+    /* behind HTTP_ */
+    HEADER("AMZ_SDK_INVOCATION_ID", HEADER_INVOCATION_ID),
+    HEADER("AUTHORIZATION", HEADER_AUTHORIZATION),
+    HEADER("CONTENT_TYPE", HEADER_CONTENT_TYPE),
+    HEADER("HOST", HEADER_HOST),
+    HEADER("IDEMPOTENCY_KEY", HEADER_IDEMPOTENCY_KEY),
+    HEADER("IF_NONE_MATCH", HEADER_IF_NONE_MATCH),
+    HEADER("ORIGIN", HEADER_ORIGIN),
+    HEADER("PREFER", HEADER_PREFER),
+    HEADER("SEC_FETCH_SITE", HEADER_FETCH_SITE),
+    HEADER("TRACEPARENT", HEADER_TRACEPARENT),
+    HEADER("TRANSFER_ENCODING", HEADER_TRANSFER_ENCODING),
+    HEADER("X_AMZ_INVOCATION_TYPE", HEADER_INVOCATION_TYPE),
+    HEADER("X_AMZ_LOG_TYPE", HEADER_LOG_TYPE),
+    HEADER("X_API_KEY", HEADER_API_KEY),
+    HEADER("X_CALLBACK_URL", HEADER_CALLBACK_URL),
+};
+
+static const struct variable meta_variables[] = {
+    HEADER("CONTENT_TYPE", HEADER_CONTENT_TYPE),
+    HEADER("REDIRECT_HTTP_AUTHORIZATION", HEADER_AUTHORIZATION), /* Apache, after a rewrite */
+    {NAME("REMOTE_ADDR"), offsetof(struct request, remote_address)},
+    {NAME("REMOTE_USER"), offsetof(struct request, remote_user)},
+};
+
 struct variables {
     const char *method;
     const char *uri;
@@ -46,46 +59,37 @@ struct variables {
     const char *length;
 };
 
-static bool take_header(struct request *request, const char *variable, size_t length)
-{
-    for (size_t i = 0; i < sizeof header_variables / sizeof *header_variables; i++) {
-        if (header_variables[i].length != length || memcmp(variable, header_variables[i].name, length) != 0)
-            continue;
-        if (variable[length + 1] != '\0')
-            request->headers[header_variables[i].header] = variable + length + 1;
-        return true;
-    }
-    return false;
-}
+static const struct variable parsed_variables[] = {
+    {NAME("CONTENT_LENGTH"), offsetof(struct variables, length)},
+    {NAME("PATH_INFO"), offsetof(struct variables, path_info)},
+    {NAME("QUERY_STRING"), offsetof(struct variables, query)},
+    {NAME("REQUEST_METHOD"), offsetof(struct variables, method)},
+    {NAME("REQUEST_URI"), offsetof(struct variables, uri)},
+    {NAME("SCRIPT_NAME"), offsetof(struct variables, script_name)},
+};
 
-static void take_variable(struct request *request, struct variables *variables, const char *variable,
-                          size_t length)
+#define COUNT(table) (sizeof(table) / sizeof *(table))
+
+/* An empty one counts as none. */
+static void take(const struct variable *table, size_t count, const char *name, size_t length,
+                 const char *value, void *into)
 {
-    const struct {
-        const char *name;
-        size_t length;
-        const char **value;
-    } wanted[] = {
-        {NAME("REQUEST_METHOD"), &variables->method},    {NAME("REQUEST_URI"), &variables->uri},
-        {NAME("PATH_INFO"), &variables->path_info},      {NAME("SCRIPT_NAME"), &variables->script_name},
-        {NAME("QUERY_STRING"), &variables->query},       {NAME("CONTENT_LENGTH"), &variables->length},
-        {NAME("REMOTE_ADDR"), &request->remote_address}, {NAME("REMOTE_USER"), &request->remote_user},
-    };
-    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
-        if (wanted[i].length == length && memcmp(variable, wanted[i].name, length) == 0)
-            *wanted[i].value = variable[length + 1] != '\0' ? variable + length + 1 : NULL;
+    for (size_t i = 0; i < count && *value != '\0'; i++)
+        if (table[i].length == length && memcmp(name, table[i].name, length) == 0)
+            *(const char **)((char *)into + table[i].place) = value;
 }
 
 static void read_environment(struct request *request, struct variables *variables, char *const environment[])
 {
     for (char *const *entry = environment; *entry != NULL; entry++) {
-        /* Only these first letters are of interest: the rest of some thirty variables is passed over quickly. */
-        if (strchr("CHPQRS", **entry) == NULL || **entry == '\0')
-            continue;
-        const char *equals = strchr(*entry, '=');
-        size_t length = equals != NULL ? (size_t)(equals - *entry) : 0;
-        if (length > 0 && !take_header(request, *entry, length))
-            take_variable(request, variables, *entry, length);
+        const char *name = *entry, *equals = strchr(name, '=');
+        size_t length = equals != NULL ? (size_t)(equals - name) : 0;
+        if (length > 5 && memcmp(name, "HTTP_", 5) == 0) {
+            take(headers, COUNT(headers), name + 5, length - 5, equals + 1, request);
+        } else if (length > 0 && strchr("CPQRS", *name) != NULL) { /* the rest is passed over quickly */
+            take(meta_variables, COUNT(meta_variables), name, length, equals + 1, request);
+            take(parsed_variables, COUNT(parsed_variables), name, length, equals + 1, variables);
+        }
     }
 }
 

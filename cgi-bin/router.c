@@ -113,8 +113,9 @@ static bool take_body(struct exchange *exchange)
 
 void router_answer(const struct router *router, struct exchange *exchange)
 {
-    unsigned methods = router_methods(router, &exchange->request);
-    if (methods == 0) {
+    const struct route *route = find_route(router, &exchange->request);
+    unsigned methods = route == NULL ? router_methods(router, &exchange->request) : 0;
+    if (route == NULL && methods == 0) {
         response_fail(&exchange->response, 404, "Not found", "There is nothing at this path.");
         return;
     }
@@ -123,7 +124,6 @@ void router_answer(const struct router *router, struct exchange *exchange)
         add_allow(&exchange->response, methods);
         return;
     }
-    const struct route *route = find_route(router, &exchange->request);
     if (route == NULL) {
         add_allow(&exchange->response, methods);
         response_fail(&exchange->response, 405, "Method not allowed", "This path does not take %s.",

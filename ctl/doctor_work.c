@@ -48,7 +48,7 @@ bool doctor_store(struct doctor *doctor)
                     "%s", error.text);
         return false;
     }
-    if (!health.accepts_jobs) {
+    if (health.accepts != OK) {
         doctor_tell(doctor, VERDICT_BAD, "store",
                     "make room on its disk; after a failed sync: jobgatectl recover", "takes no jobs: %s",
                     health.trouble);

@@ -88,7 +88,7 @@ static int print_document(const struct control *control, const struct figures *f
     json_add(document, "lastDay", period_object(&figures->day));
     json_add_integer(document, "workers", figures->workers);
     json_add_integer(document, "maxWorkers", control->configuration->max_workers);
-    json_add_boolean(store, "acceptsJobs", figures->health.accepts_jobs);
+    json_add_boolean(store, "acceptsJobs", figures->health.accepts == OK);
     json_add_text(store, "trouble", figures->health.trouble);
     json_add_integer(store, "freeBytes", (int64_t)figures->health.free_bytes);
     json_add_integer(store, "recoveries", (int64_t)figures->health.generation);

@@ -11,10 +11,12 @@
 #define JOB_WORDS 1024
 #define SLEEP_MS  5000 /* the longest without a look, should a ring ever be lost with its ringer */
 
-/* The file `doorbell`. Each word counts rings. */
+/* The file `doorbell`. Each word counts rings. Most jobs change with nobody asleep on them: whoever goes to sleep is counted
+ * first, so that a ring that finds nobody costs no system call. A sleeper that was killed stays counted, which costs one. */
 struct page {
     _Atomic uint32_t work;
     _Alignas(64) _Atomic uint32_t jobs[JOB_WORDS];
+    _Atomic uint32_t sleepers[JOB_WORDS]; /* on jobs */
 };
 
 struct doorbell {
@@ -53,12 +55,6 @@ static void sleep_on(_Atomic uint32_t *word, uint32_t seen, int64_t deadline_ms)
         futex_sleep(word, seen, left);
 }
 
-static int ring(_Atomic uint32_t *word, int most)
-{
-    atomic_fetch_add(word, 1);
-    return futex_wake(word, most);
-}
-
 uint32_t doorbell_seen(struct doorbell *doorbell)
 {
     return doorbell->page->work;
@@ -71,26 +67,33 @@ void doorbell_wait(struct doorbell *doorbell, uint32_t seen, int64_t deadline_ms
 
 bool doorbell_ring(struct doorbell *doorbell)
 {
-    return ring(&doorbell->page->work, 1) > 0;
+    atomic_fetch_add(&doorbell->page->work, 1);
+    return futex_wake(&doorbell->page->work, 1) > 0;
 }
 
-static _Atomic uint32_t *word_of(struct doorbell *doorbell, const struct job_id *id)
+static unsigned word_of(const struct job_id *id)
 {
     /* The last bytes of a UUIDv7 are random. */
-    return &doorbell->page->jobs[(id->bytes[14] << 8 | id->bytes[15]) % JOB_WORDS];
+    return (id->bytes[14] << 8 | id->bytes[15]) % JOB_WORDS;
 }
 
 uint32_t doorbell_seen_job(struct doorbell *doorbell, const struct job_id *id)
 {
-    return *word_of(doorbell, id);
+    return doorbell->page->jobs[word_of(id)];
 }
 
 void doorbell_wait_job(struct doorbell *doorbell, const struct job_id *id, uint32_t seen, int64_t deadline_ms)
 {
-    sleep_on(word_of(doorbell, id), seen, deadline_ms);
+    unsigned word = word_of(id);
+    atomic_fetch_add(&doorbell->page->sleepers[word], 1);
+    sleep_on(&doorbell->page->jobs[word], seen, deadline_ms);
+    atomic_fetch_sub(&doorbell->page->sleepers[word], 1);
 }
 
 void doorbell_ring_job(struct doorbell *doorbell, const struct job_id *id)
 {
-    ring(word_of(doorbell, id), FUTEX_EVERYBODY);
+    unsigned word = word_of(id);
+    atomic_fetch_add(&doorbell->page->jobs[word], 1);
+    if (doorbell->page->sleepers[word] > 0) /* who counts himself only now, sees the ring before he sleeps */
+        futex_wake(&doorbell->page->jobs[word], FUTEX_EVERYBODY);
 }

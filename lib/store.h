@@ -57,7 +57,9 @@ struct store_ticket {
 /* OK when everything up to the ticket is on disk. UNAVAILABLE for good after a sync has failed (see 4-hazards: no retry). */
 enum outcome store_sync(struct store *store, struct store_ticket ticket, int64_t deadline_ms,
                         struct error *error);
-/* The same, of what another process has committed and is about to sync, as everybody does after a submit: waits a moment
+/* Whether it is, as far as that is known without a sync; false after a failed one. Cheap. */
+bool store_is_synced(const struct store *store, struct store_ticket ticket);
+/* store_sync, of what another process has committed and is about to sync, as everybody does after a submit: waits a moment
  * for that, which takes less time than a second sync behind it. */
 enum outcome store_sync_with_others(struct store *store, struct store_ticket ticket, int64_t deadline_ms,
                                     struct error *error);
@@ -291,11 +293,12 @@ void store_ring_delivery(struct store *store);
 /* ---- health ---- */
 
 struct store_health {
-    uint64_t generation;           /* recoveries since it was made */
-    uint64_t free_bytes;           /* of its file system */
-    uint64_t syncs;                /* that went well, of all processes, since it was made … */
-    uint64_t sync_us;              /* … and the time they took together */
-    bool accepts_jobs;             /* space above disk_reserve, not poisoned */
+    uint64_t generation; /* recoveries since it was made */
+    uint64_t free_bytes; /* of its file system */
+    uint64_t syncs;      /* that went well, of all processes, since it was made … */
+    uint64_t sync_us;    /* … and the time they took together */
+    enum outcome
+        accepts; /* what a submission would be told: OK, FULL (disk_reserve), UNAVAILABLE (a failed sync, damage) */
     char trouble[ERROR_TEXT_SIZE]; /* empty when all is well */
 };
 enum outcome store_health(struct store *store, int64_t deadline_ms, struct store_health *health,

@@ -130,10 +130,11 @@ void care_idle(struct worker *worker)
 void care_due(struct worker *worker)
 {
     int64_t now_ms = clock_wall_ms(), next_ms;
-    if (worker->supervised && slots_any_free(worker->slots) &&
-        store_next_due(worker->store, worker->configuration, now_ms, clock_deadline(STORE_MS), &next_ms,
-                       NULL) == OK &&
-        next_ms != 0 && next_ms <= now_ms)
+    if (store_next_due(worker->store, worker->configuration, now_ms, clock_deadline(STORE_MS), &next_ms,
+                       NULL) != OK ||
+        next_ms == 0 || next_ms > now_ms)
+        return;
+    if (!store_ring_work(worker->store) && slots_any_free(worker->slots))
         worker_ask(worker, CONTROL_WORKER);
 }
 

@@ -4,7 +4,6 @@
 
 #include <inttypes.h>
 #include <pwd.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,19 +23,18 @@ static void add(struct list *list, const char *entry)
     list->count++;
 }
 
-__attribute__((format(printf, 2, 3))) static void add_printf(struct list *list, const char *format, ...)
+static void add_value(struct list *list, const char *name, const char *value)
 {
-    char *entry;
-    va_list arguments;
-    va_start(arguments, format);
-    int length = vasprintf(&entry, format, arguments);
-    va_end(arguments);
-    if (length < 0) {
-        list->texts.failed = true;
-        return;
-    }
-    add(list, entry);
-    free(entry);
+    buffer_append_text(&list->texts, name);
+    buffer_append(&list->texts, "=", 1);
+    add(list, value);
+}
+
+static void add_number(struct list *list, const char *name, int64_t value)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%" PRId64, value);
+    add_value(list, name, text);
 }
 
 /* True when the configuration's list has an entry for this name. */
@@ -75,28 +73,28 @@ static void add_defaults(struct list *list, const struct configuration *configur
 {
     const char *language = getenv("LANG"), *zone = getenv("TZ");
     if (!is_set(settings, "PATH"))
-        add_printf(list, "PATH=%s", configuration->path);
+        add_value(list, "PATH", configuration->path);
     if (!is_set(settings, "HOME"))
-        add_printf(list, "HOME=%s", home != NULL ? home : own_home());
+        add_value(list, "HOME", home != NULL ? home : own_home());
     if (!is_set(settings, "LANG"))
-        add_printf(list, "LANG=%s", language == NULL ? "C.UTF-8" : language);
+        add_value(list, "LANG", language == NULL ? "C.UTF-8" : language);
     if (zone != NULL && !is_set(settings, "TZ"))
-        add_printf(list, "TZ=%s", zone);
+        add_value(list, "TZ", zone);
     if (!is_set(settings, "TMPDIR"))
-        add_printf(list, "TMPDIR=%s", folder);
+        add_value(list, "TMPDIR", folder);
 }
 
 static void add_job(struct list *list, const struct job *job, int64_t deadline_ms)
 {
     char marker[ENVIRONMENT_MARKER_SIZE];
     add(list, environment_marker(&job->id, marker));
-    add_printf(list, "JOBGATE_FUNCTION=%s", job->function);
-    add_printf(list, "JOBGATE_ATTEMPT=%" PRIu32, job->attempts);
+    add_value(list, "JOBGATE_FUNCTION", job->function);
+    add_number(list, "JOBGATE_ATTEMPT", job->attempts);
     if (deadline_ms > 0)
-        add_printf(list, "JOBGATE_DEADLINE_MS=%" PRId64, deadline_ms);
-    add_printf(list, "JOBGATE_PROGRESS_FD=%d", PROGRESS_DESCRIPTOR);
+        add_number(list, "JOBGATE_DEADLINE_MS", deadline_ms);
+    add_number(list, "JOBGATE_PROGRESS_FD", PROGRESS_DESCRIPTOR);
     if (job->traceparent[0] != '\0')
-        add_printf(list, "TRACEPARENT=%s", job->traceparent);
+        add_value(list, "TRACEPARENT", job->traceparent);
 }
 
 char *environment_marker(const struct job_id *id, char text[ENVIRONMENT_MARKER_SIZE])

@@ -100,11 +100,11 @@ static void look_for_others(struct worker *worker)
 }
 
 /* What is wrong with the disk is told when the outcome is recorded. */
-static void soon(struct attempt *attempt, void *context)
+static int64_t soon(struct attempt *attempt, void *context)
 {
     struct worker *worker = ((struct errand *)context)->worker;
     look_for_others(worker);
-    worker_sync_when_due(worker, NULL);
+    return worker_sync_when_due(worker, NULL) == OK ? worker_sync_due_ms(worker) : INT64_MAX;
 }
 
 /* Who it runs as, and an empty folder of his. */
@@ -163,9 +163,9 @@ static void log_end(struct worker *worker, const struct attempt *attempt, const 
     snprintf(memory, sizeof memory, "%" PRIu64, record->peak_memory_kib);
     snprintf(exit_status, sizeof exit_status, "%" PRId32, record->exit_status);
     snprintf(signal_number, sizeof signal_number, "%" PRId32, record->signal);
-    log_event_later(&worker->unsynced_ends, LOG_LEVEL_INFO, "ended", "job",
-                    job_id_format(&attempt->job->id, id), "function", attempt->job->function, "attempt",
-                    number, "status", outcome == OK ? job_status_name(after->status) : NULL, "recorded",
+    log_event_later(worker_ends(worker), LOG_LEVEL_INFO, "ended", "job", job_id_format(&attempt->job->id, id),
+                    "function", attempt->job->function, "attempt", number, "status",
+                    outcome == OK ? job_status_name(after->status) : NULL, "recorded",
                     outcome == OK ? NULL : outcome_name(outcome), "exit",
                     record->exit_status >= 0 ? exit_status : NULL, "signal",
                     record->signal != 0 ? signal_number : NULL, "error",

@@ -290,8 +290,7 @@ static void do_soon(struct run *run)
 {
     if (run->phase == ENDED || clock_left(run->soon_ms) > 0)
         return;
-    run->soon_ms = INT64_MAX;
-    run->attempt->soon(run->attempt, run->attempt->context);
+    run->soon_ms = run->attempt->soon(run->attempt, run->attempt->context);
 }
 
 /* What was written before the end is still in the pipes; nobody writes any more. */

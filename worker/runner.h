@@ -40,8 +40,9 @@ struct attempt {
     /* Called when everything is ready for the function to start; NULL = nothing is to be waited for. When it is not OK,
      * the function does not start. */
     enum outcome (*ready)(struct attempt *attempt, void *context, struct error *error);
-    /* Called once at soon_ms (monotonic), when the function still runs then. NULL = there is nothing to do. */
-    void (*soon)(struct attempt *attempt, void *context);
+    /* Called at soon_ms (monotonic), when the function still runs then, and again at the time that it gives back, INT64_MAX =
+     * never. NULL = there is nothing to do. */
+    int64_t (*soon)(struct attempt *attempt, void *context);
     int64_t soon_ms;
     /* Called every ATTEMPT_TELL_MS and once at the end, when the order no longer counts. Takes what it likes
      * from `log` (log_capture_clear) and `progress` (changed = false); the rest is offered again. */

@@ -19,6 +19,12 @@
 #define STORE_MS       10000 /* how long the worker waits for the store in one call */
 #define WORKER_SYNC_MS 30000 /* … and for the disk */
 
+/* Outcomes and claims that are not known to be on disk. */
+struct unsynced {
+    struct store_ticket ticket; /* of the last one; position 0: none */
+    struct buffer ends;         /* the log's lines of the attempts that ended with them */
+};
+
 struct worker {
     struct configuration *configuration; /* in force; changed between two jobs only */
     struct store *store;
@@ -28,11 +34,10 @@ struct worker {
     struct signals signals;
     struct stat program; /* its own file when it started */
     char program_path[4096];
-    struct store_ticket before;   /* to be on disk before the claimed job's function starts */
-    struct store_ticket unsynced; /* of the outcomes and claims that are not known to be on disk */
-    struct buffer unsynced_ends;  /* the log's lines of the attempts that ended since */
-    int64_t sync_by_ms;           /* when they shall be, at the latest; monotonic */
-    int64_t next_care_ms;         /* monotonic deadlines */
+    struct store_ticket before; /* to be on disk before the claimed job's function starts */
+    struct unsynced due, since; /* `since` becomes `due` with the next sync, whoever makes it */
+    int64_t sync_by_ms;         /* when `due` shall be on disk, at the latest; monotonic */
+    int64_t next_care_ms;       /* monotonic deadlines */
     int64_t next_look_ms;
     int64_t next_program_ms;
     uint64_t jobs; /* attempts run */
@@ -51,10 +56,14 @@ void worker_ask(const struct worker *worker, enum control what);
 /* True when no worker holds a lower slot: one of all does what is to be done once. */
 bool worker_is_keeper(const struct worker *worker);
 
-/* What was committed for this worker's jobs shall be on disk within moments; several jobs share the sync. */
+/* What was committed for this worker's jobs shall be on disk within moments; several jobs, of all workers, share the sync. */
 void worker_committed(struct worker *worker, struct store_ticket ticket);
+/* Where the log's line of the last outcome waits for that. */
+struct buffer *worker_ends(struct worker *worker);
 /* Syncs it, if it is time. */
 enum outcome worker_sync_when_due(struct worker *worker, struct error *error);
+/* When that is; monotonic. INT64_MAX: all is on disk. */
+int64_t worker_sync_due_ms(const struct worker *worker);
 
 /* errand.c */
 
@@ -71,7 +80,7 @@ unsigned care_orphans(struct worker *worker, int64_t patience_ms);
 void care_idle(struct worker *worker);
 /* The same by a worker that runs a long job: only what cannot wait for its end, and only by the keeper. */
 void care_busy(struct worker *worker);
-/* Starts another worker when more is due than this one can do. */
+/* Wakes another worker, or has one started, when more is due than this one can do. */
 void care_due(struct worker *worker);
 
 #endif

@@ -724,6 +724,10 @@ enum outcome environment_sync(struct environment *environment, struct store_tick
     return log_sync(environment->sync, ticket.position, deadline_ms, error);
 }
 
+bool environment_is_synced(const struct environment *environment, struct store_ticket ticket)
+{
+    return gate_page(environment->gate)->synced >= ticket.position;
+}
 enum outcome environment_sync_with_others(struct environment *environment, struct store_ticket ticket,
                                           int64_t deadline_ms, struct error *error)
 {
@@ -740,10 +744,9 @@ enum outcome environment_health(struct environment *environment, int64_t deadlin
     health->generation = page->generation;
     health->syncs = page->syncs;
     health->sync_us = page->sync_us;
-    enum outcome outcome = gate_fault(environment->gate, false, &trouble);
-    if (outcome == OK)
-        outcome = space_for(&environment->space, 0, &trouble);
-    health->accepts_jobs = outcome == OK;
+    health->accepts = gate_fault(environment->gate, false, &trouble);
+    if (health->accepts == OK)
+        health->accepts = space_for(&environment->space, 0, &trouble);
     memcpy(health->trouble, trouble.text, sizeof health->trouble);
     return OK;
 }

@@ -81,6 +81,7 @@ enum outcome environment_read(struct environment *environment, transaction_body 
 struct store_stamp environment_stamp(const struct environment *environment, const struct job_id *id);
 enum outcome environment_sync(struct environment *environment, struct store_ticket ticket,
                               int64_t deadline_ms, struct error *error);
+bool environment_is_synced(const struct environment *environment, struct store_ticket ticket);
 enum outcome environment_sync_with_others(struct environment *environment, struct store_ticket ticket,
                                           int64_t deadline_ms, struct error *error);
 /* generation, free space, poison. */

@@ -1,7 +1,8 @@
 /* gate.h - one caller at a time inside libdb, over all processes
  *
  * Internal to lib/store_bdb. libdb 5.3's process-shared mutexes are not robust: a process that dies inside
- * the library wedges every other one for ever. So every libdb call of every process happens between
+ * the library wedges every other one for ever. They are switched off (DB_NOLOCKING), and every libdb call of every process
+ * happens between
  * gate_enter and gate_leave, under an exclusive flock(2) that the kernel takes back from whoever dies, and a
  * page shared by all (the file `gate`) says whether the one before left in good order:
  *

@@ -25,7 +25,8 @@ struct log_sync {
     uint64_t target; /* what it covers */
     _Atomic uint32_t done[2];
     _Atomic uint32_t sleepers[2];
-    int descriptor; /* of log file `file`; leader only */
+    _Atomic int not_begun; /* errno: why the last sync could not even be begun; 0 = it was */
+    int descriptor;        /* of log file `file`; leader only */
     uint32_t file;
 };
 
@@ -52,7 +53,12 @@ void log_sync_close(struct log_sync *sync)
     free(sync);
 }
 
-/* A file that is gone was removed because a checkpoint, synced itself, made it needless. */
+/* 0, the errno of a sync that failed, or NOT_BEGUN with its reason in the struct: a file that could not be opened now (out of
+ * descriptors, say) says nothing of what the disk took, and the next one may have more luck. The newest file being gone is
+ * no such thing. */
+#define NOT_BEGUN (-1)
+
+/* An older file that is gone was removed because a checkpoint, synced itself, made it needless. */
 static int sync_file(struct log_sync *sync, uint32_t file, bool newest)
 {
     if (sync->descriptor >= 0 && sync->file != file) {
@@ -63,8 +69,11 @@ static int sync_file(struct log_sync *sync, uint32_t file, bool newest)
         char name[32];
         snprintf(name, sizeof name, "log.%010u", (unsigned)file);
         sync->descriptor = openat(sync->folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        if (sync->descriptor < 0 && errno == ENOENT)
+            return newest ? ENOENT : 0;
+        sync->not_begun = sync->descriptor < 0 ? errno : 0;
         if (sync->descriptor < 0)
-            return errno == ENOENT && !newest ? 0 : errno;
+            return NOT_BEGUN;
         sync->file = file;
     }
     return fdatasync(sync->descriptor) == 0 ? 0 : errno;
@@ -94,12 +103,6 @@ static int sync_files(struct log_sync *sync, uint64_t from, uint64_t to)
     return result != 0 ? result : sync_folder(sync);
 }
 
-/* Out of descriptors is no verdict on the disk: the next one may have more luck. */
-static bool says_nothing_of_the_disk(int result)
-{
-    return result == EMFILE || result == ENFILE || result == ENOMEM || result == EINTR;
-}
-
 /* Nobody there means that a waiter was killed: it counts no longer. */
 static void wake_other_processes(struct gate_page *page)
 {
@@ -122,10 +125,10 @@ static void lead(struct log_sync *sync, uint64_t target)
         wake_other_processes(page);
         return;
     }
-    if (!says_nothing_of_the_disk(result))
-        gate_sync_failed(sync->gate, result);
-    else
+    if (result == NOT_BEGUN || result == EINTR)
         clock_sleep_us(1000);
+    else
+        gate_sync_failed(sync->gate, result);
 }
 
 /* With the lock held. */
@@ -184,9 +187,12 @@ static enum outcome may_wait(struct log_sync *sync, uint64_t position, int64_t d
         return outcome;
     if (position > gate_page(sync->gate)->written)
         return error_set(error, UNAVAILABLE, "the store was put back to an earlier state");
-    if (clock_left(deadline_ms) == 0)
-        return error_set(error, UNAVAILABLE, "the disk takes too long");
-    return OK;
+    if (clock_left(deadline_ms) > 0)
+        return OK;
+    if (sync->not_begun != 0)
+        return error_set_errno(error, UNAVAILABLE, sync->not_begun,
+                               "the store's log cannot be opened to sync it");
+    return error_set(error, UNAVAILABLE, "the disk takes too long");
 }
 
 enum outcome log_sync(struct log_sync *sync, uint64_t position, int64_t deadline_ms, struct error *error)

@@ -54,6 +54,11 @@ enum outcome store_sync(struct store *store, struct store_ticket ticket, int64_t
     return environment_sync(store->environment, ticket, deadline_ms, error);
 }
 
+bool store_is_synced(const struct store *store, struct store_ticket ticket)
+{
+    return environment_is_synced(store->environment, ticket);
+}
+
 enum outcome store_sync_with_others(struct store *store, struct store_ticket ticket, int64_t deadline_ms,
                                     struct error *error)
 {

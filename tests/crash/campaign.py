@@ -76,6 +76,7 @@ class Round:
         self.seconds = seconds
         self.faults = None
         self.wrong = []
+        self.lately = collections.deque(maxlen=8)
 
     def run(self, left):
         """`left`: seconds that the campaign goes on."""
@@ -96,6 +97,7 @@ class Round:
     def _end(self):
         if self.wrong:
             print(self.site.logs())
+            print("the last faults:", *self.lately, sep="\n  ")
         try:
             self.site.stop()
         except AssertionError as error:
@@ -111,13 +113,14 @@ class Round:
             kind = self.chance.choices(self.kinds, weights)[0]
             if getattr(faults, kind)():
                 self.report.faults[kind] += 1
+                self.lately.append(f"{time.monotonic() - begun:.1f} s {kind} {faults.details()}".rstrip())
             self._wait_for_answers(clients, kind, time.monotonic())
             self.report.tell(clients, left - (time.monotonic() - begun), kind)
 
     def _wait_for_answers(self, clients, kind, healed):
         """The system answers both kinds of request again before the next blow."""
-        seen = clients.progress
-        while clients.progress < seen + 4:
+        seen = clients.answers.copy()
+        while any(clients.answers[status] < seen[status] + 2 for status in (200, 202)):
             if time.monotonic() - healed > LEFT_DEAD and self._start_what_was_left_dead():
                 healed, kind = time.monotonic(), "restart_server"
             if time.monotonic() - healed > 3 * REQUEST_LIMIT:

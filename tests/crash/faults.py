@@ -30,6 +30,12 @@ class Faults:
         self.site = site
         self.shim = site.shim
         self.chance = chance
+        self.order = ""
+
+    def details(self):
+        """Of the fault that was made last, where its kind does not say it all."""
+        order, self.order = self.order, ""
+        return order
 
     def heal(self):
         """Everything is as it should be: what then does not go on never will."""
@@ -96,8 +102,9 @@ class Faults:
 
     def _order(self, action, calls, programs=LOADED, furthest=200, times=1, file="", fails_with=0):
         """One of the programs and one of the calls, by chance."""
-        self.shim.order(action, [self.chance.choice(calls)], programs=[self.chance.choice(programs)], times=times,
-                        wait=int(furthest ** self.chance.random()), file=file, fails_with=fails_with)
+        call, program, wait = self.chance.choice(calls), self.chance.choice(programs), int(furthest ** self.chance.random())
+        self.order = f"({program}: {wait} {call} {file}, {times} times)"
+        self.shim.order(action, [call], programs=[program], times=times, wait=wait, file=file, fails_with=fails_with)
 
     def _was_struck(self):
         victim = self.shim.struck(WAIT_FOR_CALL)

@@ -593,7 +593,7 @@ bool store_ring_work(struct store *store)
 enum outcome store_health(struct store *store, int64_t deadline_ms, struct store_health *health,
                           struct error *error)
 {
-    *health = (struct store_health){.accepts_jobs = enter("accepts_jobs", NULL) == OK};
-    strcpy(health->trouble, health->accepts_jobs ? "" : "secret: /fake/data is nearly full");
+    *health = (struct store_health){.accepts = enter("accepts_jobs", NULL)};
+    strcpy(health->trouble, health->accepts == OK ? "" : "secret: /fake/data is nearly full");
     return enter("store_health", error);
 }

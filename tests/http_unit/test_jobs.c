@@ -105,6 +105,8 @@ static void dry_run_is_204_and_makes_no_job(void **state)
     assert_problem(ask("POST", "/job", "{", more), 400);
     fake_fail("accepts_jobs", FULL);
     assert_problem(ask("POST", "/job", "{}", more), 507);
+    fake_fail("accepts_jobs", UNAVAILABLE); /* out of service: what a POST would be told, too */
+    assert_problem(ask("POST", "/job", "{}", more), 503);
     assert_int_equal(fake_job_count(), 0);
 }
 

@@ -144,10 +144,12 @@ static void stop_interrupts_those_who_accept_and_lets_those_who_wait_end(void **
 
 static void half_of_the_threads_are_kept_for_waiting(void **state)
 {
-    assert_int_equal(pool_active(1, 8), 1);
-    assert_int_equal(pool_active(2, 8), 1);
-    assert_int_equal(pool_active(6, 8), 3);
-    assert_int_equal(pool_active(32, 8), 8);
+    assert_int_equal(pool_active(1, 8, 64), 1);
+    assert_int_equal(pool_active(2, 8, 64), 1);
+    assert_int_equal(pool_active(6, 8, 64), 3);
+    assert_int_equal(pool_active(32, 8, 64), 8);
+    assert_int_equal(pool_active(32, 8, 2), 3);
+    assert_int_equal(pool_active(32, 8, 1), 2);
 }
 
 /* ---- the committer ---- */

@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdbool.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -64,6 +66,20 @@ ssize_t pwrite(int descriptor, const void *bytes, size_t length, off_t offset)
 ssize_t write(int descriptor, const void *bytes, size_t length)
 {
     return descriptor > STDERR_FILENO && write_fails() ? -1 : syscall(SYS_write, descriptor, bytes, length);
+}
+
+int openat(int folder, const char *name, int flags, ...)
+{
+    va_list arguments;
+    va_start(arguments, flags);
+    mode_t mode = (flags & O_CREAT) != 0 ? va_arg(arguments, mode_t) : 0;
+    va_end(arguments);
+    if (injection.open_failures > 0 && strncmp(name, "log.", 4) == 0) {
+        injection.open_failures--;
+        errno = injection.open_errno;
+        return -1;
+    }
+    return (int)syscall(SYS_openat, folder, name, flags, mode);
 }
 
 int unlinkat(int folder, const char *name, int flags)

@@ -550,29 +550,31 @@ static void function_that_may_not_start_is_tried_later(void **state)
 
 static int soon_calls;
 
-static void cancel_soon(struct attempt *attempt, void *context)
+static int64_t cancel_soon(struct attempt *attempt, void *context)
 {
     struct trial *trial = context;
-    soon_calls++;
+    if (++soon_calls < 3)
+        return clock_deadline(5);
     trial->order_when = "asleep";
     trial->order = ATTEMPT_CANCEL;
+    return INT64_MAX;
 }
 
-static void what_is_to_be_done_soon_is_done_once_while_it_runs(void **state)
+static void what_is_to_be_done_soon_is_done_as_often_as_asked_while_it_runs(void **state)
 {
     struct trial *trial = prepare("sleeper");
     soon_calls = 0;
     trial->attempt.soon = cancel_soon;
     trial->attempt.soon_ms = clock_deadline(5);
     run(trial);
-    assert_int_equal(soon_calls, 1);
+    assert_int_equal(soon_calls, 3);
     assert_failed(trial, JOB_FAIL, "Job.Cancelled", "Task was cancelled");
     finish(trial);
     trial = prepare("echo");
     trial->attempt.soon = cancel_soon;
     trial->attempt.soon_ms = clock_deadline(20000);
     run(trial);
-    assert_int_equal(soon_calls, 1);
+    assert_int_equal(soon_calls, 3); /* not once more */
     assert_int_equal(trial->attempt.verdict, JOB_SUCCEED);
     finish(trial);
 }
@@ -626,7 +628,7 @@ int main(void)
         cmocka_unit_test(program_that_cannot_be_run_fails_for_good),
         cmocka_unit_test(folder_with_bootstrap_is_refused_in_words),
         cmocka_unit_test(function_that_may_not_start_is_tried_later),
-        cmocka_unit_test(what_is_to_be_done_soon_is_done_once_while_it_runs),
+        cmocka_unit_test(what_is_to_be_done_soon_is_done_as_often_as_asked_while_it_runs),
         cmocka_unit_test(no_descriptor_is_leaked),
     };
     struct error error;

@@ -612,6 +612,19 @@ static void hazard_14_failed_sync_puts_the_store_out_of_service(void **state)
     read_some(fixture, 10);
 }
 
+/* Whatever the reason: nothing was handed to the disk that it could have dropped. */
+static void hazard_14_sync_that_could_not_be_begun_is_begun_again(void **state)
+{
+    struct fixture *fixture = *state;
+    struct record record = record_make(1);
+    struct error error = {.text = ""};
+    injection.open_errno = ENOSPC;
+    injection.open_failures = 20;
+    record_must_write(fixture->environment, &record);
+    assert_int_equal(injection.open_failures, 0);
+    assert_int_equal(record_read(fixture->environment, &record, &error), OK);
+}
+
 static void hazard_14_fault_stays_while_the_disk_fails(void **state)
 {
     struct fixture *fixture = *state;
@@ -792,6 +805,7 @@ TEST_MAIN(CASE(hazard_1_killed_at_each_step_of_a_commit), CASE(hazard_2_killed_o
           CASE(hazard_13_folder_is_synced_when_a_log_file_is_new),
           CASE(hazard_14_failed_sync_puts_the_store_out_of_service),
           CASE(hazard_14_failed_sync_of_a_checkpoint_puts_it_out_of_service),
+          CASE(hazard_14_sync_that_could_not_be_begun_is_begun_again),
           CASE(hazard_14_fault_stays_while_the_disk_fails), CASE(hazard_15_zeroes_in_the_log_are_refused),
           CASE(sync_of_another_process_is_waited_for), CASE(hazard_15_missing_log_file_is_refused),
           CASE(hazard_16_flipped_bytes_in_a_table_are_refused))
