@@ -156,7 +156,8 @@ ROWS = [
     ]),
     Row(14, "fdatasync gives EIO", "no 202, 503 until the operator has looked", [
         broken("it is tried again", LOG_SYNC,
-               "        clock_sleep_us(1000);\n    else\n        gate_sync_failed(sync->gate, result);\n", "        clock_sleep_us(1000);\n",
+               "    else\n        gate_sync_failed(sync->gate, result);\n}\n\n/* With the lock held. */\n",
+               "}\n\n/* With the lock held. */\n",
                HAZARDS_OF_GATE + "14_failed_sync_puts_the_store_out_of_service"),
         broken("a sync that could not be begun counts as one that failed", LOG_SYNC,
                "    if (result == NOT_BEGUN || result == EINTR)\n", "    if (result == EINTR)\n",
