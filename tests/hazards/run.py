@@ -283,6 +283,7 @@ def main():
         return 1 if stale else 0
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     folder = options.tree.resolve() if options.tree else pathlib.Path(tempfile.mkdtemp(prefix="jobgate-hazards-"))
+    folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o755)  # started by root, the web servers' programs run as somebody else
     rows = [row for row in ROWS if not options.number or row.number in options.number]
     tree = Tree(folder)
