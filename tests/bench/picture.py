@@ -1,6 +1,6 @@
 """The table as a picture: SVG by hand, readable on light and dark pages.
 
-    python3 picture.py results.json > results.svg
+    python3 picture.py results.json [more.json…] > results.svg
 """
 
 import json
@@ -69,6 +69,8 @@ def draw(rows, about):
 
 
 if __name__ == "__main__":
-    with open(sys.argv[1], encoding="utf-8") as source:
-        results = json.load(source)
-    sys.stdout.write(draw(results["rows"], results["about"]))
+    runs = []
+    for name in sys.argv[1:]:
+        with open(name, encoding="utf-8") as source:
+            runs.append(json.load(source))
+    sys.stdout.write(draw([row for run in runs for row in run["rows"]], runs[0]["about"]))
