@@ -68,33 +68,38 @@ static enum outcome sync_all(const struct committer_piece *pieces, struct error 
     return store_sync(pieces->store, latest, clock_deadline(pieces->wait_ms), error);
 }
 
+/* Under the lock, which is let go meanwhile; `syncing` is the caller's. */
+static void commit(struct committer *committer, struct committer_piece *pieces)
+{
+    struct error error = {0};
+    pthread_mutex_unlock(&committer->lock);
+    enum outcome synced = sync_all(pieces, &error);
+
+    pthread_mutex_lock(&committer->lock);
+    committer->syncing = false;
+    bool wakes = committer->first != NULL && committer->asleep > 0;
+    pthread_mutex_unlock(&committer->lock);
+    if (wakes)
+        wake(committer, 1);
+
+    unsigned finished = 0;
+    while (pieces != NULL) {
+        struct committer_piece *next = pieces->next;
+        committer->finish(pieces, synced, &error);
+        pieces = next;
+        finished++;
+    }
+    pthread_mutex_lock(&committer->lock);
+    committer->pieces -= finished;
+}
+
 static void *run(void *argument)
 {
     struct committer *committer = argument;
     struct committer_piece *pieces;
     pthread_mutex_lock(&committer->lock);
-    while ((pieces = take_all(committer)) != NULL) {
-        pthread_mutex_unlock(&committer->lock);
-        struct error error = {0};
-        enum outcome synced = sync_all(pieces, &error);
-
-        pthread_mutex_lock(&committer->lock);
-        committer->syncing = false;
-        bool wakes = committer->first != NULL && committer->asleep > 0;
-        pthread_mutex_unlock(&committer->lock);
-        if (wakes)
-            wake(committer, 1);
-
-        unsigned finished = 0;
-        while (pieces != NULL) {
-            struct committer_piece *next = pieces->next;
-            committer->finish(pieces, synced, &error);
-            pieces = next;
-            finished++;
-        }
-        pthread_mutex_lock(&committer->lock);
-        committer->pieces -= finished;
-    }
+    while ((pieces = take_all(committer)) != NULL)
+        commit(committer, pieces);
     committer->alive--;
     pthread_cond_broadcast(&committer->thread_has_ended);
     pthread_mutex_unlock(&committer->lock);
@@ -135,12 +140,18 @@ static bool have_threads(struct committer *committer)
 
 bool committer_hand_over(struct committer *committer, struct committer_piece *piece)
 {
+    piece->next = NULL;
     pthread_mutex_lock(&committer->lock);
     bool taken = committer->pieces < PIECES_MAX && !committer->stopping && have_threads(committer);
+    bool alone = taken && committer->pieces == 0;
     /* For the first piece only; and who syncs just now looks for more when it is done. */
     bool wakes = taken && committer->first == NULL && !committer->syncing && committer->asleep > 0;
-    if (taken) {
-        piece->next = NULL;
+    if (alone) {
+        wakes = false;
+        committer->pieces = 1;
+        committer->syncing = true;
+        commit(committer, piece);
+    } else if (taken) {
         if (committer->last != NULL)
             committer->last->next = piece;
         else

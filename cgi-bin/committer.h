@@ -3,7 +3,8 @@
  * A thread that waits for the disk costs all the others. So the thread that has committed a job hands the
  * whole request over, and accepts the next one at once; a committer thread takes all that were handed over,
  * waits for one sync that covers the latest ticket of them, and finishes them. While it writes the answers,
- * the other committer thread is already waiting for the next sync.
+ * the other committer thread is already waiting for the next sync. Only a piece that comes when there is no other is synced
+ * and finished at once by the thread that has it: nobody needs it, and waking another one would take it longer.
  *
  * The threads start with the first piece: a program that only reads never has them. */
 #ifndef JOBGATE_COMMITTER_H
@@ -23,7 +24,7 @@ struct committer_piece {
     struct committer_piece *next;
 };
 
-/* Called on a committer thread, for each piece; `error` has the words when `synced` is not OK. */
+/* Called once for each piece, on a committer thread or inside committer_hand_over; `error` has the words when `synced` is not OK. */
 typedef void committer_finish(struct committer_piece *piece, enum outcome synced, const struct error *error);
 
 /* NULL when memory is short. */

@@ -10,9 +10,11 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#define STACK_SIZE  (512 * 1024)
-#define NUDGE_MS    20
-#define POOL_SIGNAL SIGUSR2
+#define STACK_SIZE (512 * 1024)
+#define NUDGE_MS   20
+/* A thread may also be held up by the disk or a slow body: the others go on. */
+#define ACTIVE_LEAST 3
+#define POOL_SIGNAL  SIGUSR2
 
 struct pool_thread {
     pthread_t thread;
@@ -49,7 +51,9 @@ static void wake_up(int signal_number)
 unsigned pool_active(unsigned threads, unsigned most, unsigned processors)
 {
     unsigned half = threads / 2;
-    unsigned active = processors + 1 < most ? processors + 1 : most;
+    unsigned active = processors + 1 > ACTIVE_LEAST ? processors + 1 : ACTIVE_LEAST;
+    if (active > most)
+        active = most;
     return half < 1 ? 1 : half < active ? half : active;
 }
 

@@ -22,7 +22,7 @@ struct pool;
 typedef bool pool_work(void *context);
 
 /* How many of `threads` are to accept at once: one more than there are processors to run on, since each further one only costs
- * wake-ups; `most` at most, and at least as many are kept for waiting. */
+ * wake-ups; three at least, `most` at most, and at least as many are kept for waiting. */
 unsigned pool_active(unsigned threads, unsigned most, unsigned processors);
 /* That this process may run on. */
 unsigned pool_processors(void);

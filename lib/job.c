@@ -169,8 +169,9 @@ static void interrupt(struct job *job, const struct job_policy *policy, const st
 {
     job->interruptions++;
     if (job->interruptions < policy->max_interruptions) {
-        /* Its old due time: what a restart of the web server interrupted goes on before what came later. */
-        queue(job, job->due_ms, false);
+        /* Its old due time: what a restart of the web server interrupted goes on before what came later. (It ran, so it is due,
+         * also when the clock was put back meanwhile.) */
+        queue(job, job->due_ms < change->now_ms ? job->due_ms : change->now_ms, false);
         return;
     }
     if (job->error_type[0] == '\0')

@@ -57,7 +57,7 @@ struct store_ticket {
 /* OK when everything up to the ticket is on disk. UNAVAILABLE for good after a sync has failed (see 4-hazards: no retry). */
 enum outcome store_sync(struct store *store, struct store_ticket ticket, int64_t deadline_ms,
                         struct error *error);
-/* Whether it is, as far as that is known without a sync; false after a failed one. Cheap. */
+/* Whether it is, as far as that is known without a sync. Cheap. */
 bool store_is_synced(const struct store *store, struct store_ticket ticket);
 /* store_sync, of what another process has committed and is about to sync, as everybody does after a submit: waits a moment
  * for that, which takes less time than a second sync behind it. */

@@ -13,6 +13,7 @@
 
 #define TELL_STORE_MS   1000 /* the store may keep a running attempt waiting so long */
 #define RECORD_AGAIN_MS 1000
+#define SYNC_AGAIN_MS   5000
 #define LEAVE_AFTER_MS  10000 /* told to leave, an outcome that the store does not take is given up so late */
 
 struct errand {
@@ -104,7 +105,9 @@ static int64_t soon(struct attempt *attempt, void *context)
 {
     struct worker *worker = ((struct errand *)context)->worker;
     look_for_others(worker);
-    return worker_sync_when_due(worker, NULL) == OK ? worker_sync_due_ms(worker) : INT64_MAX;
+    if (unsynced_sync_when_due(&worker->unsynced, worker->store, TELL_STORE_MS, NULL) != OK)
+        return clock_deadline(SYNC_AGAIN_MS);
+    return unsynced_due_ms(&worker->unsynced);
 }
 
 /* Who it runs as, and an empty folder of his. */
@@ -163,9 +166,9 @@ static void log_end(struct worker *worker, const struct attempt *attempt, const 
     snprintf(memory, sizeof memory, "%" PRIu64, record->peak_memory_kib);
     snprintf(exit_status, sizeof exit_status, "%" PRId32, record->exit_status);
     snprintf(signal_number, sizeof signal_number, "%" PRId32, record->signal);
-    log_event_later(worker_ends(worker), LOG_LEVEL_INFO, "ended", "job", job_id_format(&attempt->job->id, id),
-                    "function", attempt->job->function, "attempt", number, "status",
-                    outcome == OK ? job_status_name(after->status) : NULL, "recorded",
+    log_event_later(unsynced_ends(&worker->unsynced), LOG_LEVEL_INFO, "ended", "job",
+                    job_id_format(&attempt->job->id, id), "function", attempt->job->function, "attempt",
+                    number, "status", outcome == OK ? job_status_name(after->status) : NULL, "recorded",
                     outcome == OK ? NULL : outcome_name(outcome), "exit",
                     record->exit_status >= 0 ? exit_status : NULL, "signal",
                     record->signal != 0 ? signal_number : NULL, "error",
@@ -209,7 +212,7 @@ static enum outcome record(struct errand *errand, struct attempt *attempt, struc
         outcome = store_finish(worker->store, &errand->fence, &report, &attempt->settings->policy,
                                clock_deadline(STORE_MS), after, &ticket, &error);
         if (outcome == OK)
-            worker_committed(worker, ticket);
+            unsynced_add(&worker->unsynced, ticket);
         else if (outcome != said)
             log_event(LOG_LEVEL_ERROR, "outcome_not_recorded", "outcome", outcome_name(outcome), "reason",
                       error.text, NULL);
@@ -242,7 +245,7 @@ bool errand_run(struct worker *worker, const struct job *job, const struct buffe
         .signals = &worker->signals,
         .ready = ready,
         .soon = soon,
-        .soon_ms = worker->sync_by_ms,
+        .soon_ms = worker->was_idle ? clock_deadline(UNSYNCED_MS) : unsynced_due_ms(&worker->unsynced),
         .tell = tell,
         .context = &errand,
         .result = {.most = (size_t)worker->configuration->max_result_size},

@@ -21,7 +21,9 @@ worker_libworker_a_SOURCES = \
 	worker/signals.c \
 	worker/signals.h \
 	worker/strays.c \
-	worker/strays.h
+	worker/strays.h \
+	worker/unsynced.c \
+	worker/unsynced.h
 
 # What is launched in a slot: small, without the store.
 pkglibexec_PROGRAMS += worker/jobgate-supervisor

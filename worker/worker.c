@@ -16,7 +16,6 @@
 
 #define SLICE_MS                                                                                             \
     1000 /* an idle worker looks around so often, should a ring be lost or the configuration change */
-#define SYNC_WITHIN_MS 10
 #define TROUBLE_MOST_MS                                                                                      \
     30000 /* a store that is out of service so long: leave, the next request tries again */
 #define PROGRAM_EVERY_MS 1000
@@ -100,60 +99,6 @@ static enum leaving look_around(struct worker *worker)
     return worker->identity.slot >= (unsigned)worker->configuration->max_workers ? SUPERFLUOUS : STAYS;
 }
 
-/* A sync costs as much as half of what a worker does for a short job. Nobody waits for these: who reads a job's record
- * syncs what he is shown, as does who tells of an outcome. A power cut within these moments has the jobs run again. */
-void worker_committed(struct worker *worker, struct store_ticket ticket)
-{
-    if (worker->due.ticket.position == 0) {
-        worker->sync_by_ms = clock_deadline(SYNC_WITHIN_MS);
-        worker->due.ticket = ticket;
-    } else if (ticket.position > worker->since.ticket.position) {
-        worker->since.ticket = ticket;
-    }
-}
-
-struct buffer *worker_ends(struct worker *worker)
-{
-    return worker->since.ticket.position == 0 ? &worker->due.ends : &worker->since.ends;
-}
-
-static void is_on_disk(struct unsynced *unsynced)
-{
-    unsynced->ticket = (struct store_ticket){0};
-    log_write(&unsynced->ends);
-}
-
-static enum outcome sync_now(struct worker *worker, struct error *error)
-{
-    struct store_ticket last = worker->since.ticket.position == 0 ? worker->due.ticket : worker->since.ticket;
-    enum outcome outcome = store_sync(worker->store, last, clock_deadline(WORKER_SYNC_MS), error);
-    if (outcome != OK)
-        return outcome;
-    is_on_disk(&worker->due);
-    is_on_disk(&worker->since);
-    return OK;
-}
-
-/* What others have synced meanwhile needs no sync of ours: what came since then has its own time. */
-enum outcome worker_sync_when_due(struct worker *worker, struct error *error)
-{
-    if (clock_left(worker->sync_by_ms) > 0)
-        return OK;
-    if (!store_is_synced(worker->store, worker->due.ticket))
-        return sync_now(worker, error);
-    is_on_disk(&worker->due);
-    struct unsynced empty = worker->due;
-    worker->due = worker->since;
-    worker->since = empty;
-    worker->sync_by_ms = clock_deadline(SYNC_WITHIN_MS);
-    return OK;
-}
-
-int64_t worker_sync_due_ms(const struct worker *worker)
-{
-    return worker->due.ticket.position == 0 ? INT64_MAX : worker->sync_by_ms;
-}
-
 static enum outcome claim(struct worker *worker, struct job *job, struct buffer *event, int64_t *next_ms,
                           struct error *error)
 {
@@ -166,8 +111,13 @@ static enum outcome claim(struct worker *worker, struct job *job, struct buffer 
     if (aged > 0)
         worker->next_care_ms = 0; /* their ends may have to be told */
     if (outcome == OK || aged > 0)
-        worker_committed(worker, ticket);
-    enum outcome synced = outcome == OK ? worker_sync_when_due(worker, error) : sync_now(worker, error);
+        unsynced_add(&worker->unsynced, ticket);
+    /* What was claimed is run whatever the disk says: it would be nobody's otherwise. Its start is refused then (`ready`). */
+    if (outcome == OK) {
+        unsynced_sync_when_due(&worker->unsynced, worker->store, WORKER_SYNC_MS, NULL);
+        return OK;
+    }
+    enum outcome synced = unsynced_sync(&worker->unsynced, worker->store, WORKER_SYNC_MS, error);
     return synced == OK ? outcome : synced;
 }
 
@@ -287,7 +237,7 @@ static void end(struct worker *worker, enum leaving why)
     struct error error;
     snprintf(slot, sizeof slot, "%" PRIu32, worker->identity.slot);
     snprintf(jobs, sizeof jobs, "%" PRIu64, worker->jobs);
-    if (sync_now(worker, &error) != OK)
+    if (unsynced_sync(&worker->unsynced, worker->store, WORKER_SYNC_MS, &error) != OK)
         log_event(LOG_LEVEL_ERROR, "outcome_not_synced", "reason", error.text, NULL);
     scratch_close(worker->scratch);
     worker->scratch = NULL;
@@ -328,7 +278,6 @@ int worker_live(struct worker *worker)
     struct buffer event = {0};
     int status = live_with(worker, &event);
     buffer_free(&event);
-    buffer_free(&worker->due.ends);
-    buffer_free(&worker->since.ends);
+    unsynced_free(&worker->unsynced);
     return status;
 }

@@ -11,6 +11,7 @@
 #include "signals.h"
 #include "slots.h"
 #include "store.h"
+#include "unsynced.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -18,12 +19,6 @@
 
 #define STORE_MS       10000 /* how long the worker waits for the store in one call */
 #define WORKER_SYNC_MS 30000 /* … and for the disk */
-
-/* Outcomes and claims that are not known to be on disk. */
-struct unsynced {
-    struct store_ticket ticket; /* of the last one; position 0: none */
-    struct buffer ends;         /* the log's lines of the attempts that ended with them */
-};
 
 struct worker {
     struct configuration *configuration; /* in force; changed between two jobs only */
@@ -35,8 +30,7 @@ struct worker {
     struct stat program; /* its own file when it started */
     char program_path[4096];
     struct store_ticket before; /* to be on disk before the claimed job's function starts */
-    struct unsynced due, since; /* `since` becomes `due` with the next sync, whoever makes it */
-    int64_t sync_by_ms;         /* when `due` shall be on disk, at the latest; monotonic */
+    struct unsynced unsynced;   /* outcomes and claims */
     int64_t next_care_ms;       /* monotonic deadlines */
     int64_t next_look_ms;
     int64_t next_program_ms;
@@ -55,15 +49,6 @@ void worker_refresh(struct worker *worker);
 void worker_ask(const struct worker *worker, enum control what);
 /* True when no worker holds a lower slot: one of all does what is to be done once. */
 bool worker_is_keeper(const struct worker *worker);
-
-/* What was committed for this worker's jobs shall be on disk within moments; several jobs, of all workers, share the sync. */
-void worker_committed(struct worker *worker, struct store_ticket ticket);
-/* Where the log's line of the last outcome waits for that. */
-struct buffer *worker_ends(struct worker *worker);
-/* Syncs it, if it is time. */
-enum outcome worker_sync_when_due(struct worker *worker, struct error *error);
-/* When that is; monotonic. INT64_MAX: all is on disk. */
-int64_t worker_sync_due_ms(const struct worker *worker);
 
 /* errand.c */
 

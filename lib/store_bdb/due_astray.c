@@ -3,6 +3,8 @@
 
 #include "store_bdb/due_astray.h"
 
+#include "clock.h"
+#include "log.h"
 #include "store_bdb/due_turns.h"
 #include "store_bdb/gate.h"
 #include "store_bdb/job_rows.h"
@@ -53,6 +55,16 @@ static enum outcome next_row(struct search *search, struct key *row, struct erro
     return outcome;
 }
 
+/* One damaged record must not keep all the others waiting. */
+static enum outcome pass_over(const struct due_head *row, const struct error *error)
+{
+    char id[JOB_ID_TEXT_SIZE];
+
+    log_event(LOG_LEVEL_ERROR, "queue_row_unreadable", "job", job_id_format(&row->id, id), "function",
+              row->function, "reason", error->text, NULL);
+    return OK;
+}
+
 static enum outcome set_right(struct search *search, const struct due_head *row, struct error *error)
 {
     const struct job_policy *policy = &configuration_function(search->configuration, row->function)->policy;
@@ -61,6 +73,8 @@ static enum outcome set_right(struct search *search, const struct due_head *row,
 
     if (outcome == NOTFOUND || outcome == GONE)
         return OK; /* a row without a job is the claim's to drop */
+    if (outcome == IO)
+        return pass_over(row, error);
     if (outcome != OK || before.status != JOB_QUEUED || before.due_ms != row->due_ms)
         return outcome;
     after = before;
@@ -91,17 +105,18 @@ static enum outcome look_at_next(struct search *search, struct error *error)
 }
 
 enum outcome due_astray_move(struct transaction *transaction, const struct configuration *configuration,
-                             int64_t now_ms, bool *left, struct error *error)
+                             bool *left, struct error *error)
 {
+    /* Not the caller's time, which is from before its wait for the gate. */
     struct search search = {.transaction = transaction,
                             .configuration = configuration,
                             .queue = environment_queue(transaction->environment),
-                            .now_ms = now_ms};
+                            .now_ms = clock_wall_ms()};
     enum outcome outcome;
 
-    if (due_may_be_astray(transaction, now_ms) && !search.queue->astray)
+    if (due_clock_was_put_back(search.queue, search.now_ms))
         due_astray_again(transaction);
-    search.queue->clock_ms = now_ms;
+    search.queue->clock_ms = search.now_ms;
     *left = search.queue->astray;
     if (!*left)
         return OK;

@@ -10,12 +10,12 @@
 #include "configuration.h"
 #include "store_bdb/environment.h"
 
-/* The clock says `now_ms`, and a row of DUE is written. Inside a transaction body only, as the next one. */
+/* A row of DUE is written, whose time was reckoned from `now_ms`. Inside a transaction body only, as the next ones. */
 void due_astray_note(struct transaction *transaction, int64_t now_ms);
 /* A part of the search, if there is one to make. *left: there is more to be searched. When the body that called it fails, what
  * was moved is taken back: due_astray_again. */
 enum outcome due_astray_move(struct transaction *transaction, const struct configuration *configuration,
-                             int64_t now_ms, bool *left, struct error *error);
+                             bool *left, struct error *error);
 /* The search begins anew. */
 void due_astray_again(struct transaction *transaction);
 

@@ -3,11 +3,12 @@
 
 #include "store_bdb/due_turns.h"
 
+#include "clock.h"
 #include "store_bdb/gate.h"
 
 #include <string.h>
 
-/* A clock that is set right by a little, or was read before a wait for the gate. */
+/* A clock that is set right by a little, or a row that was reckoned before a wait for the gate. */
 #define CLOCK_SLACK_MS 1000
 
 enum outcome due_turns_open(struct due_turns *turns, struct transaction *transaction, const char *after,
@@ -71,11 +72,16 @@ enum outcome due_turns_again(struct due_turns *turns, struct due_head *head, str
     return outcome;
 }
 
-bool due_may_be_astray(struct transaction *transaction, int64_t now_ms)
+bool due_clock_was_put_back(const struct gate_queue *queue, int64_t now_ms)
+{
+    return queue->clock_ms - now_ms > CLOCK_SLACK_MS;
+}
+
+bool due_may_be_astray(struct transaction *transaction)
 {
     const struct gate_queue *queue = environment_queue(transaction->environment);
 
-    return queue->astray || queue->clock_ms - now_ms > CLOCK_SLACK_MS;
+    return queue->astray || due_clock_was_put_back(queue, clock_wall_ms());
 }
 
 enum outcome due_count_running(struct transaction *transaction, const char *function, int64_t most,

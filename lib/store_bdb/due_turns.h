@@ -31,7 +31,8 @@ enum outcome due_turns_next(struct due_turns *turns, struct due_head *head, stru
 enum outcome due_turns_again(struct due_turns *turns, struct due_head *head, struct error *error);
 
 /* Whether jobs that are not due may have come while the clock was ahead: the next claim looks (due_astray.h). */
-bool due_may_be_astray(struct transaction *transaction, int64_t now_ms);
+bool due_may_be_astray(struct transaction *transaction);
+bool due_clock_was_put_back(const struct gate_queue *queue, int64_t now_ms);
 
 /* Whether one more attempt of this function may run: OK, NOTFOUND when it is paused or at its limit. */
 enum outcome due_may_run(struct transaction *transaction, const char *function,

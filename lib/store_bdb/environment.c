@@ -728,6 +728,7 @@ bool environment_is_synced(const struct environment *environment, struct store_t
 {
     return gate_page(environment->gate)->synced >= ticket.position;
 }
+
 enum outcome environment_sync_with_others(struct environment *environment, struct store_ticket ticket,
                                           int64_t deadline_ms, struct error *error)
 {

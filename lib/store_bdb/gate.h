@@ -2,9 +2,8 @@
  *
  * Internal to lib/store_bdb. libdb 5.3's process-shared mutexes are not robust: a process that dies inside
  * the library wedges every other one for ever. They are switched off (DB_NOLOCKING), and every libdb call of every process
- * happens between
- * gate_enter and gate_leave, under an exclusive flock(2) that the kernel takes back from whoever dies, and a
- * page shared by all (the file `gate`) says whether the one before left in good order:
+ * happens between gate_enter and gate_leave, under an exclusive flock(2) that the kernel takes back from whoever dies, and
+ * a page shared by all (the file `gate`) says whether the one before left in good order:
  *
  *     enter:  mutex of the process, flock, [dirty already set? recovery is due], dirty = 1
  *     leave:  written = end of the log, dirty = 0, unlock
@@ -55,9 +54,9 @@ struct gate_process {
  * which begins it anew. */
 struct gate_queue {
     char turn[JOB_FUNCTION_SIZE]; /* the function served last */
-    bool astray;                  /* the clock may have been put back: see due_astray.h … */
-    int64_t clock_ms;             /* … the latest wall clock at which a row was written */
-    struct key searched;          /* … and the row that the search has come to */
+    bool astray; /* the clock may have been put back, and is not known to have done no harm: due_astray.h */
+    int64_t clock_ms; /* the wall clock at the last claim, or a later one at which a row was written since */
+    struct key searched; /* the row that the search has come to */
 };
 
 /* The file `gate`. Older programs refuse a newer layout, newer ones make an older page anew. */

@@ -69,6 +69,8 @@ enum outcome job_rows_insert(struct transaction *transaction, const struct job *
 
     if (outcome == OK)
         outcome = move_rows(transaction, &none, &rows, error);
+    if (outcome == OK && job->status == JOB_QUEUED)
+        due_astray_note(transaction, job->created_ms);
     if (outcome == OK)
         transaction_touches(transaction, &job->id);
     return outcome;

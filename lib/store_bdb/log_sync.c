@@ -3,16 +3,19 @@
 
 #include "../clock.h"
 #include "../futex.h"
+#include "../log.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
-#define OTHERS_MS 20  /* the one who should have synced may have been killed, or its disk be slow */
-#define SLEEP_MS  100 /* a follower looks again after this long, whatever happened to its leader's call */
+#define OTHERS_MS          20 /* the one who should have synced may have been killed, or its disk be slow */
+#define NOT_BEGUN_PAUSE_US 10000
+#define SLEEP_MS           100 /* a follower looks again after this long, whatever happened to its leader's call */
 
 /* Syncs are numbered. Who is covered by the one under way sleeps on that one's word, who came too late for it
  * on the next one's: the end of a sync wakes all it covered, and one of the others to lead the next. */
@@ -58,6 +61,13 @@ void log_sync_close(struct log_sync *sync)
  * no such thing. */
 #define NOT_BEGUN (-1)
 
+static int not_begun(struct log_sync *sync, const char *name, int reason)
+{
+    if (atomic_exchange(&sync->not_begun, reason) != reason)
+        log_event(LOG_LEVEL_ERROR, "store_sync_not_begun", "file", name, "reason", strerror(reason), NULL);
+    return NOT_BEGUN;
+}
+
 /* An older file that is gone was removed because a checkpoint, synced itself, made it needless. */
 static int sync_file(struct log_sync *sync, uint32_t file, bool newest)
 {
@@ -71,9 +81,9 @@ static int sync_file(struct log_sync *sync, uint32_t file, bool newest)
         sync->descriptor = openat(sync->folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
         if (sync->descriptor < 0 && errno == ENOENT)
             return newest ? ENOENT : 0;
-        sync->not_begun = sync->descriptor < 0 ? errno : 0;
         if (sync->descriptor < 0)
-            return NOT_BEGUN;
+            return not_begun(sync, name, errno);
+        sync->not_begun = 0;
         sync->file = file;
     }
     return fdatasync(sync->descriptor) == 0 ? 0 : errno;
@@ -126,7 +136,7 @@ static void lead(struct log_sync *sync, uint64_t target)
         return;
     }
     if (result == NOT_BEGUN || result == EINTR)
-        clock_sleep_us(1000);
+        clock_sleep_us(NOT_BEGUN_PAUSE_US);
     else
         gate_sync_failed(sync->gate, result);
 }

@@ -15,6 +15,8 @@
 
 /* Jobs past their age that one transaction ends: more would hold the gate too long. */
 #define AGED_AT_ONCE 64
+/* Parts of the search for jobs astray that one call makes when it finds none to run. */
+#define SEARCHES_AT_ONCE 8
 
 struct claim {
     const struct configuration *configuration;
@@ -172,8 +174,7 @@ static enum outcome claim(struct transaction *transaction, void *context, struct
     call->next_ms = 0;
     call->aged_count = 0;
     buffer_cut(call->event, call->event_start);
-    outcome =
-        due_astray_move(transaction, call->configuration, call->change.now_ms, &call->astray_left, error);
+    outcome = due_astray_move(transaction, call->configuration, &call->astray_left, error);
     if (outcome == OK)
         outcome = take_next(transaction, call, error);
     if (outcome != OK)
@@ -194,6 +195,8 @@ enum outcome store_claim(struct store *store, const struct configuration *config
         .event_start = event->length,
     };
 
+    int rounds = 0;
+
     *aged = 0;
     *next_ms = 0;
     for (;;) {
@@ -213,6 +216,10 @@ enum outcome store_claim(struct store *store, const struct configuration *config
             store_ring_job(store, &job->id);
             meter_started(store->meter, job->function, now_ms - job->due_ms, now_ms);
             return OK;
+        }
+        if (call.astray_left && ++rounds == SEARCHES_AT_ONCE) {
+            *next_ms = now_ms; /* the caller looks around in between */
+            return NOTFOUND;
         }
         if (call.aged_count < AGED_AT_ONCE && !call.astray_left)
             return NOTFOUND;

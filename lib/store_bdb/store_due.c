@@ -26,7 +26,7 @@ static enum outcome find_next_due(struct transaction *transaction, void *context
         if (outcome == OK) {
             if (call->next_ms == 0 || head.due_ms < call->next_ms)
                 call->next_ms = head.due_ms > 0 ? head.due_ms : 1; /* 0 is "nothing waits" */
-            if (head.due_ms > call->now_ms && due_may_be_astray(transaction, call->now_ms))
+            if (head.due_ms > call->now_ms && due_may_be_astray(transaction))
                 call->next_ms = call->now_ms; /* a claim has to look, and may find work */
         } else if (outcome == NOTFOUND) {
             outcome = OK;

@@ -3,6 +3,7 @@
 
 #include "store_bdb/store_bdb.h"
 
+#include "store_bdb/due_astray.h"
 #include "store_bdb/job_rows.h"
 #include "store_bdb/record.h"
 #include "store_bdb/table.h"
@@ -84,6 +85,8 @@ static enum outcome finish(struct transaction *transaction, void *context, struc
         outcome = end_attempt(transaction, call, &before, error);
     if (outcome == OK)
         outcome = save_result(transaction, call, error);
+    if (outcome == OK && call->job->status == JOB_QUEUED)
+        due_astray_note(transaction, call->change.now_ms);
     return outcome == OK ? job_rows_update(transaction, &before, call->job, error) : outcome;
 }
 

@@ -1,6 +1,8 @@
 /* store_import.c - a job from another store (writing half) */
 #include "config.h"
 
+#include "clock.h"
+#include "store_bdb/due_astray.h"
 #include "store_bdb/store_bdb.h"
 
 #include "store_bdb/delivery_rows.h"
@@ -80,6 +82,8 @@ static enum outcome import_job(struct transaction *transaction, void *context, s
         transaction->environment, import->event_size + import->result_size + import->log_size, error);
     if (outcome == OK)
         outcome = job_rows_insert(transaction, &job, error);
+    if (outcome == OK && job.status == JOB_QUEUED && job.due_ms > clock_wall_ms())
+        due_astray_again(transaction); /* by the clock of another machine */
     if (outcome == OK)
         outcome = put_content(transaction, import, error);
     if (outcome == OK)

@@ -84,7 +84,7 @@ static void nothing_is_claimed_before_it_is_due(void **state)
                                  &claimed, &event, &next_ms, &aged, NULL, &ticket, &fixture->error),
                      NOTFOUND);
     assert_int_equal(next_ms, T0 + 5000);
-    assert_int_equal(next_due(fixture, T0 + 4999), T0 + 5000);
+    assert_int_equal(next_due(fixture, T0), T0 + 5000);
     assert_int_equal(fixture_try_claim(fixture, 1, T0 + 5000, &claimed), OK);
     assert_true(job_id_equal(&claimed.id, &later.id));
     assert_int_equal(next_due(fixture, T0 + 5000), T0 + 9000);
@@ -146,6 +146,53 @@ static void hazard_25_a_clock_put_back_lets_nobody_wait_behind_a_queue_that_neve
            !job_id_equal(&claimed.id, &ahead.id))
         fixture_submit_due(fixture, "a", after.due_ms + 1);
     assert_true(job_id_equal(&claimed.id, &ahead.id));
+    fixture_close(fixture);
+}
+
+/* While those of the first time were still being searched for. */
+static void hazard_25_a_clock_put_back_twice_keeps_no_job_waiting(void **state)
+{
+    struct fixture *fixture = fixture_open(NULL);
+    struct job claimed;
+
+    fixture_clock(T0 + 6 * HOURS);
+    assert_int_equal(fixture_try_claim(fixture, 1, T0 + 6 * HOURS, &claimed), NOTFOUND);
+    for (int i = 0; i < 300; i++)
+        fixture_submit_due(fixture, "a", T0 + 9 * HOURS);
+    fixture_clock(T0 + 3 * HOURS);
+    assert_int_equal(fixture_try_claim(fixture, 1, T0 + 3 * HOURS, &claimed), NOTFOUND);
+    fixture_clock(T0);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(fixture_try_claim(fixture, 1, T0, &claimed), NOTFOUND);
+    assert_int_equal(next_due(fixture, T0), T0 + 3 * HOURS);
+    fixture_clock(T0 + 3 * HOURS);
+    for (int i = 0; i < 300; i++)
+        assert_int_equal(fixture_try_claim(fixture, 1, T0 + 3 * HOURS, &claimed), OK);
+    fixture_close(fixture);
+}
+
+/* What it has set right was taken back with the rest of it. */
+static void hazard_25_a_claim_that_fails_leaves_the_search_to_the_next(void **state)
+{
+    struct fixture *fixture = fixture_open(NULL);
+    struct slot_identity runner = {.slot = 1, .life = 2};
+    struct buffer no_room = {.limit = 1};
+    struct store_ticket ticket;
+    struct job claimed;
+    int64_t next_ms;
+    unsigned aged;
+
+    fixture_clock(T0 + 6 * HOURS);
+    assert_int_equal(fixture_try_claim(fixture, 1, T0 + 6 * HOURS, &claimed), NOTFOUND);
+    fixture_submit_due(fixture, "a", T0 + 6 * HOURS);
+    fixture_clock(T0);
+    fixture_submit_due(fixture, "b", T0);
+    assert_int_equal(store_claim(fixture->store, fixture->configuration, runner, T0, PATIENCE, &claimed,
+                                 &no_room, &next_ms, &aged, NULL, &ticket, &fixture->error),
+                     NOMEM);
+    assert_int_equal(fixture_try_claim(fixture, 1, T0, &claimed), OK);
+    assert_int_equal(fixture_try_claim(fixture, 1, T0, &claimed), OK);
+    buffer_free(&no_room);
     fixture_close(fixture);
 }
 
@@ -552,6 +599,8 @@ TEST_MAIN(cmocka_unit_test(a_claim_gives_the_job_to_its_runner_with_its_event),
           cmocka_unit_test(nothing_is_claimed_before_it_is_due),
           cmocka_unit_test(hazard_25_a_clock_put_back_keeps_no_job_waiting),
           cmocka_unit_test(hazard_25_a_clock_put_back_lets_nobody_wait_behind_a_queue_that_never_ends),
+          cmocka_unit_test(hazard_25_a_clock_put_back_twice_keeps_no_job_waiting),
+          cmocka_unit_test(hazard_25_a_claim_that_fails_leaves_the_search_to_the_next),
           cmocka_unit_test(hazard_25_a_retry_waits_its_pause_whatever_the_clock_does),
           cmocka_unit_test(next_due_tells_that_something_is_due_now), cmocka_unit_test(functions_take_turns),
           cmocka_unit_test(a_single_job_does_not_wait_behind_another_functions_queue),

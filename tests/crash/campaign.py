@@ -111,9 +111,10 @@ class Round:
         weights = [WEIGHTS[kind] for kind in self.kinds]
         while time.monotonic() < begun + self.seconds and not self.wrong:
             kind = self.chance.choices(self.kinds, weights)[0]
+            faults.order = ""
             if getattr(faults, kind)():
                 self.report.faults[kind] += 1
-                self.lately.append(f"{time.monotonic() - begun:.1f} s {kind} {faults.details()}".rstrip())
+                self.lately.append(f"{time.monotonic() - begun:.1f} s {kind} {faults.order}".rstrip())
             self._wait_for_answers(clients, kind, time.monotonic())
             self.report.tell(clients, left - (time.monotonic() - begun), kind)
 

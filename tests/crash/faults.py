@@ -30,12 +30,7 @@ class Faults:
         self.site = site
         self.shim = site.shim
         self.chance = chance
-        self.order = ""
-
-    def details(self):
-        """Of the fault that was made last, where its kind does not say it all."""
-        order, self.order = self.order, ""
-        return order
+        self.order = ""  # of the fault made last, what its kind does not say
 
     def heal(self):
         """Everything is as it should be: what then does not go on never will."""
@@ -159,6 +154,21 @@ class Faults:
         self.site.start()
         return True
 
+    def kill_group(self):
+        """KILL for the web server's process group, its programs with it: workers are in sessions of their own, and go on."""
+        workers = self.site.processes("jobgate-worker")
+        daemons = self.site.daemons()
+        if not daemons:
+            return False
+        self.site.quickstart.kill()  # it would end the workers as well
+        os.killpg(os.getpgid(daemons[0].pid), signal.SIGKILL)
+        self.site.quickstart.wait()
+        eventually(lambda: not self.site.daemons(), 15, "the web server's processes are gone")
+        alive = {process.pid for process in self.site.processes("jobgate-worker")}
+        self.order = f"({sum(worker.pid in alive for worker in workers)} of {len(workers)} workers there afterwards)"
+        self.site.start()
+        return True
+
     def kill_everything(self):
         """KILL for every process of the installation at once, and a new start: an operator's last resort."""
         self.end_all()
@@ -197,6 +207,7 @@ class Faults:
         """The wall clock goes hours forward or back and stays there; who has to wait a second waits no hours."""
         job_id = eventually(self._submit_delayed, 20, "a job with a delay is accepted")
         self.shim.orders.clock_ms = self.chance.randint(-6 * HOURS_MS, 6 * HOURS_MS)
+        self.order = f"(by {self.shim.orders.clock_ms} ms)"
         try:
             eventually(lambda: self._has_ended(job_id), 30, "a job with a delay of a second has ended after the clock's jump")
         except AssertionError as error:
@@ -332,7 +343,7 @@ class Faults:
 WEIGHTS = {
     "kill": 40, "kill_pair": 6, "stop_program": 6, "stop_worker": 6, "kill_functions": 8,
     "kill_at_call": 40, "stop_at_call": 8, "sync_fails": 4, "calls_fail_for_room": 12, "fork_fails": 8, "memory_fails": 20,
-    "restart_server": 3, "kill_everything": 3, "reboot": 3, "power_cut": 8, "clock_jumps": 4,
+    "restart_server": 3, "kill_group": 3, "kill_everything": 3, "reboot": 3, "power_cut": 8, "clock_jumps": 4,
     "no_processes": 5, "no_memory": 5, "no_descriptors": 5,
     "disk_reserved": 1, "disk_full": 6, "no_inodes": 4, "recovery_on_full_disk": 3,
 }

@@ -34,6 +34,7 @@ ENGINE = "lib/store_bdb/engine.c"
 ENVIRONMENT = "lib/store_bdb/environment.c"
 RECOVERY = "lib/store_bdb/recovery.c"
 LOG_SYNC = "lib/store_bdb/log_sync.c"
+ASTRAY = "lib/store_bdb/due_astray.c"
 SPACE = "lib/store_bdb/space.c"
 HAZARDS_OF_GATE = "unit/test_gate_hazards:hazard_"
 
@@ -143,8 +144,12 @@ ROWS = [
                "        outcome = sync_log(gate, folder, error);\n", "        (void)sync_log;\n",
                HAZARDS_OF_GATE + "12_recovery_syncs_the_log_before_it_writes"),
         broken("the log tells of an end that is not on disk", "worker/errand.c",
-               "    log_event_later(worker_ends(worker), LOG_LEVEL_INFO,", "    log_event(LOG_LEVEL_INFO,",
+               "    log_event_later(unsynced_ends(&worker->unsynced), LOG_LEVEL_INFO,", "    log_event(LOG_LEVEL_INFO,",
                "worker/test_worker.py:test_end_is_not_in_the_log_before_it_is_on_disk"),
+        broken("an end is told with the sync of an earlier one", "worker/unsynced.c",
+               "    return unsynced->since.ticket.position == 0 ? &unsynced->first.ends : &unsynced->since.ends;\n",
+               "    return &unsynced->first.ends;\n",
+               "unit/test_unsynced:hazard_12_what_others_have_synced_tells_of_no_later_end"),
     ]),
     Row(13, "a new log file's folder entry", "the folder is synced before a job in the file is acknowledged", [
         broken("the folder is not synced", LOG_SYNC,
@@ -310,12 +315,30 @@ ROWS = [
                "contract/test_store_claim:hazard_25_a_clock_put_back_keeps_no_job_waiting",
                "contract/test_store_claim:hazard_25_a_retry_waits_its_pause_whatever_the_clock_does"),
         broken("nobody sees that the clock was put back", "lib/store_bdb/due_turns.c",
-               "    return queue->astray || queue->clock_ms - now_ms > CLOCK_SLACK_MS;\n", "    return queue->astray;\n",
+               "    return queue->clock_ms - now_ms > CLOCK_SLACK_MS;\n", "    return false;\n",
                "contract/test_store_claim:hazard_25_a_clock_put_back_keeps_no_job_waiting",
                "contract/test_store_claim:hazard_25_a_clock_put_back_lets_nobody_wait_behind_a_queue_that_never_ends"),
-        broken("the search for such jobs ends after its first part", "lib/store_bdb/due_astray.c",
+        broken("the search for such jobs ends after its first part", ASTRAY,
                "    if (outcome == NOTFOUND)\n        *left", "    if (true)\n        *left",
                "contract/test_store_claim:hazard_25_a_clock_put_back_lets_nobody_wait_behind_a_queue_that_never_ends"),
+        broken("a clock put back while they are searched for is not seen", ASTRAY,
+               "    if (due_clock_was_put_back(search.queue, search.now_ms))\n",
+               "    if (!search.queue->astray && due_clock_was_put_back(search.queue, search.now_ms))\n",
+               "contract/test_store_claim:hazard_25_a_clock_put_back_twice_keeps_no_job_waiting"),
+        broken("what was taken back counts as searched", "lib/store_bdb/store_claim.c",
+               "    if (outcome != OK)\n        due_astray_again(transaction);\n", "",
+               "contract/test_store_claim:hazard_25_a_claim_that_fails_leaves_the_search_to_the_next"),
+        broken("a damaged record ends the search", ASTRAY,
+               "    if (outcome == IO)\n        return pass_over(row, error);\n", "    (void)pass_over;\n",
+               "unit/test_store_rows:hazard_25_a_damaged_record_does_not_end_the_search"),
+        broken("a recovery forgets that the clock was ahead", "lib/store_bdb/gate.c",
+               "    page->queue = (struct gate_queue){.astray = true};\n",
+               "    page->queue = (struct gate_queue){.astray = false};\n",
+               "unit/test_store_rows:hazard_25_a_recovery_has_the_queues_searched"),
+        broken("an interrupted job waits for the hour it was due at", "lib/job.c",
+               "        queue(job, job->due_ms < change->now_ms ? job->due_ms : change->now_ms, false);\n",
+               "        queue(job, job->due_ms, false);\n",
+               "unit/test_job:hazard_25_an_interrupted_job_is_due_though_the_clock_was_put_back"),
         broken("ids go back with the clock", "lib/job_id.c",
                "        next = fresh >> COUNTER_BITS > before >> COUNTER_BITS ? fresh : before + 1;\n", "        next = fresh;\n",
                "unit/test_job_id:ids_grow_while_the_clock_stands_or_goes_back"),

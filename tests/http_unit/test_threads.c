@@ -148,8 +148,8 @@ static void half_of_the_threads_are_kept_for_waiting(void **state)
     assert_int_equal(pool_active(2, 8, 64), 1);
     assert_int_equal(pool_active(6, 8, 64), 3);
     assert_int_equal(pool_active(32, 8, 64), 8);
-    assert_int_equal(pool_active(32, 8, 2), 3);
-    assert_int_equal(pool_active(32, 8, 1), 2);
+    assert_int_equal(pool_active(32, 8, 4), 5);
+    assert_int_equal(pool_active(32, 8, 1), 3);
 }
 
 /* ---- the committer ---- */

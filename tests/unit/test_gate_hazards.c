@@ -619,7 +619,7 @@ static void hazard_14_sync_that_could_not_be_begun_is_begun_again(void **state)
     struct record record = record_make(1);
     struct error error = {.text = ""};
     injection.open_errno = ENOSPC;
-    injection.open_failures = 20;
+    injection.open_failures = 5;
     record_must_write(fixture->environment, &record);
     assert_int_equal(injection.open_failures, 0);
     assert_int_equal(record_read(fixture->environment, &record, &error), OK);

@@ -302,6 +302,11 @@ static void an_interruption_keeps_place_and_retries(void **state)
     assert_false(job.waits_for_retry);
 }
 
+static void hazard_25_an_interrupted_job_is_due_though_the_clock_was_put_back(void **state)
+{
+    assert_int_equal(apply(job_in(JOB_RUNNING), JOB_INTERRUPT, T0 - 5000).due_ms, T0 - 5000);
+}
+
 /* Hazard 26. */
 static void a_job_that_kills_its_worker_ends_too(void **state)
 {
@@ -457,6 +462,7 @@ TEST_MAIN(cmocka_unit_test(every_event_in_every_status_does_what_the_table_says)
           cmocka_unit_test(without_retries_the_first_failure_is_the_end),
           cmocka_unit_test(try_later_uses_up_no_retry), cmocka_unit_test(try_later_never_runs_hot),
           cmocka_unit_test(an_interruption_keeps_place_and_retries),
+          cmocka_unit_test(hazard_25_an_interrupted_job_is_due_though_the_clock_was_put_back),
           cmocka_unit_test(a_job_that_kills_its_worker_ends_too),
           cmocka_unit_test(a_claim_past_the_age_fails_the_job),
           cmocka_unit_test(the_age_counts_from_the_first_due_time),

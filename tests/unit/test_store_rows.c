@@ -7,6 +7,7 @@
 #include "../contract/fixture.h"
 
 #include "log.h"
+#include "store_bdb/gate.h"
 #include "store_bdb/record.h"
 #include "store_bdb/store_bdb.h"
 #include "store_bdb/table.h"
@@ -475,8 +476,56 @@ static void the_tables_stay_level_while_jobs_come_and_expire(void **state)
     fixture_close(fixture);
 }
 
+#define HOURS ((int64_t)3600 * 1000)
+
+/* The page that knows of the clock's leap has gone with its boot. */
+static void hazard_25_a_recovery_has_the_queues_searched(void **state)
+{
+    struct fixture *fixture = fixture_open(NULL);
+    struct job job;
+
+    fixture_clock(T0 + 6 * HOURS);
+    fixture_submit_due(fixture, "a", T0 + 6 * HOURS);
+    store_close(fixture->store);
+    gate_set_boot_id("another boot");
+    assert_int_equal(store_open(fixture->configuration, STORE_WRITE, &fixture->store, &fixture->error), OK);
+    fixture_clock(T0);
+    assert_int_equal(fixture_try_claim(fixture, 1, T0, &job), OK);
+    gate_set_boot_id(NULL);
+    fixture_close(fixture);
+}
+
+/* Hazard 25: one that is damaged keeps no other from being searched, nor from being claimed. */
+static enum outcome damage_record(struct transaction *transaction, void *context, struct error *error)
+{
+    struct key key = key_of_id(context);
+
+    return table_put(transaction, TABLE_JOBS, &key, "no record", 9, error);
+}
+
+static void hazard_25_a_damaged_record_does_not_end_the_search(void **state)
+{
+    struct fixture *fixture = fixture_open(NULL);
+    struct job damaged, job;
+
+    log_open("test", NULL, LOG_LEVEL_ERROR, NULL);
+    fixture_clock(T0 + 6 * HOURS);
+    assert_int_equal(fixture_try_claim(fixture, 1, T0 + 6 * HOURS, &job), NOTFOUND);
+    damaged = fixture_submit_due(fixture, "a", T0 + 9 * HOURS);
+    fixture_submit_due(fixture, "b", T0 + 6 * HOURS);
+    assert_int_equal(environment_run(fixture->store->environment, damage_record, &damaged.id, PATIENCE, NULL,
+                                     &fixture->error),
+                     OK);
+    fixture_clock(T0);
+    assert_int_equal(fixture_try_claim(fixture, 1, T0, &job), OK);
+    assert_string_equal(job.function, "b");
+    fixture_close(fixture);
+}
+
 TEST_MAIN(cmocka_unit_test(no_index_drifts_from_the_jobs),
           cmocka_unit_test(when_all_has_expired_nothing_is_left_in_any_table),
           cmocka_unit_test(a_purge_leaves_no_event_result_or_log),
           cmocka_unit_test(a_lost_record_at_the_head_of_a_queue_holds_nobody_up),
+          cmocka_unit_test(hazard_25_a_recovery_has_the_queues_searched),
+          cmocka_unit_test(hazard_25_a_damaged_record_does_not_end_the_search),
           cmocka_unit_test(the_tables_stay_level_while_jobs_come_and_expire))
