@@ -28,9 +28,10 @@ static char data[PATH_MAX];
 #define FILES_MAX   4096
 #define NUMBER_BITS 24
 #define NUMBER_MAX  ((UINT64_C(1) << NUMBER_BITS) - 1)
-static struct changes {
-    _Atomic uint64_t inode;  /* 0: free */
-    _Atomic uint64_t blocks; /* the count, the first, the one behind the last (0: none) */
+static struct shadow_file {
+    _Atomic uint64_t inode;   /* 0: free */
+    _Atomic uint64_t blocks;  /* the count, the first, the one behind the last (0: none) */
+    _Atomic uint64_t writing; /* writes under way, and those whose writer was killed in them */
 } * changed;
 
 void shadow_open(const char *folder, const char *data_folder)
@@ -47,10 +48,10 @@ void shadow_open(const char *folder, const char *data_folder)
 }
 
 /* NULL when there are too many. A file that is new here is clean: its first sync looks at all of it. */
-static struct changes *changes_of(uint64_t inode)
+static struct shadow_file *changes_of(uint64_t inode)
 {
     for (unsigned i = 0; i < FILES_MAX && changed != MAP_FAILED; i++) {
-        struct changes *found = &changed[(inode + i) % FILES_MAX];
+        struct shadow_file *found = &changed[(inode + i) % FILES_MAX];
         uint64_t none = 0;
         if (found->inode == inode || atomic_compare_exchange_strong(&found->inode, &none, inode) ||
             none == inode)
@@ -72,16 +73,17 @@ static size_t data_file(int descriptor, char path[PATH_MAX])
     return (size_t)got;
 }
 
-void shadow_wrote(int descriptor, long long offset, size_t length)
+struct shadow_file *shadow_write_begins(int descriptor, long long offset, size_t length)
 {
     char path[PATH_MAX];
     struct stat status;
     if (data_file(descriptor, path) == 0 || fstat(descriptor, &status) != 0)
-        return;
-    struct changes *changes = changes_of(status.st_ino);
+        return NULL;
+    struct shadow_file *changes = changes_of(status.st_ino);
     uint64_t first = (uint64_t)offset / BLOCK, behind = ((uint64_t)offset + length + BLOCK - 1) / BLOCK;
     if (changes == NULL)
-        return;
+        return NULL;
+    changes->writing++;
     uint64_t seen = changes->blocks, wanted;
     do {
         uint64_t count = seen >> (2 * NUMBER_BITS), from = seen >> NUMBER_BITS & NUMBER_MAX,
@@ -92,6 +94,13 @@ void shadow_wrote(int descriptor, long long offset, size_t length)
             to = behind;
         wanted = (count + 1) << (2 * NUMBER_BITS) | from << NUMBER_BITS | to;
     } while (!atomic_compare_exchange_weak(&changes->blocks, &seen, wanted));
+    return changes;
+}
+
+void shadow_write_ended(struct shadow_file *file)
+{
+    if (file != NULL)
+        file->writing--;
 }
 
 static bool name_inode(int folder, const char *name, char *text, size_t size)
@@ -159,13 +168,14 @@ static void copy_changes(const char *path, int copy)
     struct stat status, before;
     int file = raw_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
     if (file >= 0 && fstat(file, &status) == 0 && fstat(copy, &before) == 0) {
-        struct changes *changes = changes_of(status.st_ino);
+        struct shadow_file *changes = changes_of(status.st_ino);
         uint64_t seen = changes != NULL ? atomic_load(&changes->blocks) : 0;
+        bool quiet = changes != NULL && changes->writing == 0; /* what is in `seen` is in the file */
         if (before.st_size == 0 || changes == NULL)
             copy_blocks(file, copy, 0, NUMBER_MAX);
         else
             copy_blocks(file, copy, seen >> NUMBER_BITS & NUMBER_MAX, seen & NUMBER_MAX);
-        if (changes != NULL)
+        if (quiet)
             atomic_compare_exchange_strong(&changes->blocks, &seen, seen & ~(uint64_t)0 << (2 * NUMBER_BITS));
         if (before.st_size != status.st_size)
             syscall(SYS_ftruncate, copy, status.st_size);

@@ -11,8 +11,10 @@
 /* `folder` exists; `data` is what it shadows, an absolute path. */
 void shadow_open(const char *folder, const char *data);
 
-/* Before and after each write: what the next sync has to look at. */
-void shadow_wrote(int descriptor, long long offset, size_t length);
+/* Around each write: what the next sync has to look at. Between them nothing that was written of the file is forgotten: a writer
+ * that is killed there may have written, which only the kernel knows. NULL: no file of the data folder. */
+struct shadow_file *shadow_write_begins(int descriptor, long long offset, size_t length);
+void shadow_write_ended(struct shadow_file *file); /* NULL is legal */
 
 struct shadow_sync {
     int copy; /* locked: two syncs of one file one after the other */

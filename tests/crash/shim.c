@@ -138,12 +138,13 @@ static int strike_any(enum call call)
 
 /* ---- files ---- */
 
-static void tell_shadow(int descriptor, off_t offset, size_t length)
+static struct shadow_file *tell_shadow(int descriptor, off_t offset, size_t length)
 {
     int saved = errno;
-    if (orders != NULL && offset >= 0)
-        shadow_wrote(descriptor, offset, length);
+    struct shadow_file *file =
+        orders != NULL && offset >= 0 ? shadow_write_begins(descriptor, offset, length) : NULL;
     errno = saved;
+    return file;
 }
 
 ssize_t write(int descriptor, const void *bytes, size_t length)
@@ -152,18 +153,18 @@ ssize_t write(int descriptor, const void *bytes, size_t length)
     int saved = errno;
     off_t offset = orders != NULL ? syscall(SYS_lseek, descriptor, 0, SEEK_CUR) : -1; /* a pipe has none */
     errno = saved;
-    tell_shadow(descriptor, offset, length);
+    struct shadow_file *file = tell_shadow(descriptor, offset, length);
     ssize_t written = syscall(SYS_write, descriptor, bytes, length);
-    tell_shadow(descriptor, offset, length);
+    shadow_write_ended(file);
     return written;
 }
 
 ssize_t pwrite(int descriptor, const void *bytes, size_t length, off_t offset)
 {
     OR_FAIL(strike_file(CALL_WRITE, descriptor, NULL), -1);
-    tell_shadow(descriptor, offset, length);
+    struct shadow_file *file = tell_shadow(descriptor, offset, length);
     ssize_t written = syscall(SYS_pwrite64, descriptor, bytes, length, offset);
-    tell_shadow(descriptor, offset, length);
+    shadow_write_ended(file);
     return written;
 }
 

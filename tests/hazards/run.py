@@ -46,7 +46,7 @@ class Test:
     def targets(self):
         """With what it needs: the installed programs, functions with bad habits."""
         if self.is_python:
-            return ["all", "bad-programs", "tests/tools/jobgate-put"]
+            return ["all", "bad-programs", "tests/tools/jobgate-put", "tests/crash/shim.so"]
         needs_all = re.search(r"/test_(exec|strays|programs)$", self.file)
         return [f"tests/{self.file}", *(["all", "bad-programs"] if needs_all else [])]
 

@@ -155,6 +155,7 @@ static void hazard_1_killed_at_each_step_of_a_commit(void **state)
     struct fixture *fixture = *state;
     int killed = 0;
     write_some(fixture, 20);
+    uint64_t generation = fixture_generation(fixture);
     for (int step = 1; step < 20; step++) {
         int status = wait_child(start_child(fixture, die_in_commit, &step));
         struct record record = record_of(2, (unsigned)step, 1);
@@ -167,6 +168,7 @@ static void hazard_1_killed_at_each_step_of_a_commit(void **state)
         killed++;
     }
     assert_true(killed >= 2); /* the write of the log, and its sync */
+    assert_true(fixture_generation(fixture) > generation);
 }
 
 static void write_and_pause(struct fixture *fixture, void *context)
