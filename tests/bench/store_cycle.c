@@ -7,6 +7,7 @@
 #include "config.h"
 
 #include "clock.h"
+#include "slots.h"
 #include "store.h"
 
 #include <stdio.h>
@@ -14,9 +15,9 @@
 
 #define PATIENCE_MS 30000
 
-static enum outcome cycle(struct store *store, const struct configuration *configuration, struct error *error)
+static enum outcome cycle(struct store *store, const struct configuration *configuration,
+                          struct slot_identity runner, struct error *error)
 {
-    struct slot_identity runner = {.slot = 0, .life = 1};
     struct store_ticket ticket = {0};
     struct buffer event = {0};
     struct job job;
@@ -45,6 +46,8 @@ int main(int argc, char **argv)
 {
     struct configuration *configuration = NULL;
     struct store *store = NULL;
+    struct slots *slots = NULL;
+    struct slot_identity runner;
     struct error error = {0};
     double seconds = argc == 3 ? atof(argv[2]) : 0;
     if (seconds <= 0) {
@@ -55,10 +58,17 @@ int main(int argc, char **argv)
     if (outcome == OK) {
         outcome = store_open(configuration, STORE_WRITE, &store, &error);
     }
+    /* Else others would put back what it has claimed, as a dead worker's. */
+    if (outcome == OK) {
+        outcome = slots_open(configuration->data_dir, (unsigned)configuration->max_workers, &slots, &error);
+    }
+    if (outcome == OK) {
+        outcome = slots_take(slots, 0, &runner, &error);
+    }
     int64_t start_us = clock_monotonic_us();
     uint64_t count = 0;
     while (outcome == OK && clock_monotonic_us() < start_us + (int64_t)(seconds * 1e6)) {
-        outcome = cycle(store, configuration, &error);
+        outcome = cycle(store, configuration, runner, &error);
         count++;
     }
     if (outcome != OK) {
@@ -66,6 +76,7 @@ int main(int argc, char **argv)
     } else {
         printf("%.1f\n", (double)count * 1e6 / (double)(clock_monotonic_us() - start_us));
     }
+    slots_close(slots);
     store_close(store);
     configuration_release(configuration);
     return outcome == OK ? 0 : 1;
