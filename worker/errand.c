@@ -257,8 +257,8 @@ bool errand_run(struct worker *worker, const struct job *job, const struct buffe
     run_function(&attempt, worker);
     worker->strays_left |= attempt.strays_left;
     enum outcome outcome = attempt.abandoned ? CONFLICT : record(&errand, &attempt, &after);
-    look_for_others(worker);
     log_end(worker, &attempt, &after, outcome);
+    look_for_others(worker);
     if (outcome == OK)
         announce(worker, &after);
     result_capture_free(&attempt.result);

@@ -20,8 +20,11 @@
 #define LOG_FILE_SIZE ENGINE_LOG_FILE_SIZE
 #define LOG_BUFFER    (256 << 10) /* a commit with a small event is one write */
 #define PAGE_SIZE     4096        /* what a disk writes as a whole */
-#define WORDS_SIZE    256
-#define TRICKLE_STEP  2 /* per cent of the cache in one go: less than a millisecond */
+/* Of tables with short records that are looked up one here, one there: each look into a large one reads a page from its file and
+ * checks its sum, which is half the work with half a page. Two of them are still written as a whole. */
+#define SMALL_PAGE   2048
+#define WORDS_SIZE   256
+#define TRICKLE_STEP 2 /* per cent of the cache in one go: less than a millisecond */
 
 struct engine {
     DB_ENV *handle;
@@ -35,21 +38,22 @@ struct engine {
 static const struct {
     const char *file;
     u_int32_t flags;
+    u_int32_t page_size; /* of a new one */
 } tables[TABLE_COUNT] = {
-    [TABLE_JOBS] = {"jobs.db", DB_CHKSUM},
-    [TABLE_EVENTS] = {"events.db", DB_CHKSUM},
-    [TABLE_RESULTS] = {"results.db", DB_CHKSUM},
-    [TABLE_LOGS] = {"logs.db", DB_CHKSUM},
-    [TABLE_ATTEMPTS] = {"attempts.db", DB_CHKSUM},
-    [TABLE_DUE] = {"due.db", DB_CHKSUM | DB_RECNUM},
-    [TABLE_RUNNING] = {"running.db", DB_CHKSUM},
-    [TABLE_LISTING] = {"listing.db", DB_CHKSUM | DB_RECNUM},
-    [TABLE_IDEMPOTENCY] = {"idempotency.db", DB_CHKSUM},
-    [TABLE_EXPIRY] = {"expiry.db", DB_CHKSUM},
-    [TABLE_GONE] = {"gone.db", DB_CHKSUM},
-    [TABLE_DELIVERIES] = {"deliveries.db", DB_CHKSUM},
-    [TABLE_DELIVERY_DUE] = {"delivery_due.db", DB_CHKSUM},
-    [TABLE_ACTIVE] = {"active.db", DB_CHKSUM | DB_RECNUM},
+    [TABLE_JOBS] = {"jobs.db", DB_CHKSUM, SMALL_PAGE},
+    [TABLE_EVENTS] = {"events.db", DB_CHKSUM, PAGE_SIZE},
+    [TABLE_RESULTS] = {"results.db", DB_CHKSUM, PAGE_SIZE},
+    [TABLE_LOGS] = {"logs.db", DB_CHKSUM, PAGE_SIZE},
+    [TABLE_ATTEMPTS] = {"attempts.db", DB_CHKSUM, PAGE_SIZE},
+    [TABLE_DUE] = {"due.db", DB_CHKSUM | DB_RECNUM, SMALL_PAGE},
+    [TABLE_RUNNING] = {"running.db", DB_CHKSUM, SMALL_PAGE},
+    [TABLE_LISTING] = {"listing.db", DB_CHKSUM | DB_RECNUM, SMALL_PAGE},
+    [TABLE_IDEMPOTENCY] = {"idempotency.db", DB_CHKSUM, PAGE_SIZE},
+    [TABLE_EXPIRY] = {"expiry.db", DB_CHKSUM, SMALL_PAGE},
+    [TABLE_GONE] = {"gone.db", DB_CHKSUM, PAGE_SIZE},
+    [TABLE_DELIVERIES] = {"deliveries.db", DB_CHKSUM, PAGE_SIZE},
+    [TABLE_DELIVERY_DUE] = {"delivery_due.db", DB_CHKSUM, SMALL_PAGE},
+    [TABLE_ACTIVE] = {"active.db", DB_CHKSUM | DB_RECNUM, SMALL_PAGE},
 };
 
 const char *engine_table_file(enum table name)
@@ -409,7 +413,7 @@ static int open_table(struct engine *engine, enum table name, bool read_only, DB
     int result = db_create(&opened, engine->handle, 0);
     if (result != 0)
         return result;
-    result = opened->set_pagesize(opened, PAGE_SIZE);
+    result = opened->set_pagesize(opened, tables[name].page_size);
     if (result == 0)
         result = opened->set_flags(opened, tables[name].flags);
     u_int32_t flags = DB_AUTO_COMMIT | (read_only ? DB_RDONLY : 0);
@@ -422,7 +426,7 @@ static int open_table(struct engine *engine, enum table name, bool read_only, DB
         result = db_create(&opened, engine->handle, 0);
         if (result != 0)
             return result;
-        opened->set_pagesize(opened, PAGE_SIZE);
+        opened->set_pagesize(opened, tables[name].page_size);
         opened->set_flags(opened, tables[name].flags);
         result = opened->open(opened, NULL, tables[name].file, NULL, DB_BTREE, flags | DB_CREATE, 0600);
     }
