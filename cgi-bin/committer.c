@@ -23,6 +23,7 @@ struct committer {
     unsigned pieces; /* handed over and not finished */
     bool syncing;    /* one at a time: what comes meanwhile goes into the next sync together */
     bool stopping;
+    bool others_accept;
     unsigned started, alive;
     pthread_t threads[COMMITTER_THREADS];
     committer_finish *finish;
@@ -106,7 +107,7 @@ static void *run(void *argument)
     return NULL;
 }
 
-struct committer *committer_start(committer_finish *finish)
+struct committer *committer_start(committer_finish *finish, bool others_accept)
 {
     struct committer *committer = calloc(1, sizeof *committer);
     if (committer == NULL)
@@ -118,6 +119,7 @@ struct committer *committer_start(committer_finish *finish)
     pthread_cond_init(&committer->thread_has_ended, &monotonic);
     pthread_condattr_destroy(&monotonic);
     committer->finish = finish;
+    committer->others_accept = others_accept;
     return committer;
 }
 
@@ -143,7 +145,7 @@ bool committer_hand_over(struct committer *committer, struct committer_piece *pi
     piece->next = NULL;
     pthread_mutex_lock(&committer->lock);
     bool taken = committer->pieces < PIECES_MAX && !committer->stopping && have_threads(committer);
-    bool alone = taken && committer->pieces == 0;
+    bool alone = taken && committer->pieces == 0 && committer->others_accept;
     /* For the first piece only; and who syncs just now looks for more when it is done. */
     bool wakes = taken && committer->first == NULL && !committer->syncing && committer->asleep > 0;
     if (alone) {

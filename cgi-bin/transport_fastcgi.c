@@ -310,10 +310,10 @@ int transport_fastcgi(const struct application *application, unsigned threads)
     sigaddset(&signals, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
     atomic_store(&server.last_request_ms, clock_monotonic_ms());
-    server.committer = committer_start(finish_synced);
+    unsigned active = pool_active(threads, application->accepting, pool_processors());
+    server.committer = committer_start(finish_synced, active > 1);
     if (server.committer == NULL ||
-        pool_start(threads, pool_active(threads, application->accepting, pool_processors()), serve_one,
-                   &server, &server.pool, &error) != OK) {
+        pool_start(threads, active, serve_one, &server, &server.pool, &error) != OK) {
         log_event(LOG_LEVEL_ERROR, "start_failed", "reason", error.text, NULL);
         return 1;
     }

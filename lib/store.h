@@ -217,8 +217,9 @@ enum outcome store_next_due(struct store *store, const struct configuration *con
 /* ---- worker side ---- */
 
 /* Takes the job that is due longest, functions in turn, limits of concurrency kept. OK: *job is RUNNING by `runner` and
- * event has its bytes (appended). NOTFOUND: nothing to do until *next_ms (0 = until rung). A job past its maximum age
- * (or whose event is lost to damage) is ended on the way: *aged counts those; the caller goes on.
+ * event has its bytes (appended). NOTFOUND: nothing to do until *next_ms (0 = until rung; now_ms: call again, it took its
+ * time). A job past its maximum age (or whose event is lost to damage) is ended on the way: *aged counts those; the caller
+ * goes on.
  * Before the function starts, *before has to be synced: that the job was accepted, and how its last attempt ended. (NULL:
  * the caller syncs *ticket.) *ticket may follow within moments: a power cut takes a claim that was not synced back, and
  * the job, QUEUED again, is run again, as it would be after any death of its worker; but the number of the attempt is

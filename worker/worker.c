@@ -112,7 +112,7 @@ static enum outcome claim(struct worker *worker, struct job *job, struct buffer 
         worker->next_care_ms = 0; /* their ends may have to be told */
     if (outcome == OK || aged > 0)
         unsynced_add(&worker->unsynced, ticket);
-    /* What was claimed is run whatever the disk says: it would be nobody's otherwise. Its start is refused then (`ready`). */
+    /* Run whatever the disk says of this: it would be nobody's otherwise. What its start rests upon is looked at then (`ready`). */
     if (outcome == OK) {
         unsynced_sync_when_due(&worker->unsynced, worker->store, WORKER_SYNC_MS, NULL);
         return OK;

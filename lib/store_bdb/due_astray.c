@@ -8,6 +8,7 @@
 #include "store_bdb/due_turns.h"
 #include "store_bdb/gate.h"
 #include "store_bdb/job_rows.h"
+#include "store_bdb/record.h"
 #include "store_bdb/table.h"
 
 #include <string.h>
@@ -55,11 +56,17 @@ static enum outcome next_row(struct search *search, struct key *row, struct erro
     return outcome;
 }
 
-/* One damaged record must not keep all the others waiting. */
-static enum outcome pass_over(const struct due_head *row, const struct error *error)
+/* One record that is there and cannot be understood must not end the search. What the system lacks now ends it for now. */
+static enum outcome pass_over(struct search *search, const struct due_head *row, struct error *error)
 {
+    uint8_t bytes[RECORD_JOB_MAX];
     char id[JOB_ID_TEXT_SIZE];
+    struct key key = key_of_id(&row->id);
+    size_t size;
+    struct error ignored;
 
+    if (table_get(search->transaction, TABLE_JOBS, &key, bytes, sizeof bytes, &size, &ignored) != OK)
+        return IO;
     log_event(LOG_LEVEL_ERROR, "queue_row_unreadable", "job", job_id_format(&row->id, id), "function",
               row->function, "reason", error->text, NULL);
     return OK;
@@ -74,7 +81,7 @@ static enum outcome set_right(struct search *search, const struct due_head *row,
     if (outcome == NOTFOUND || outcome == GONE)
         return OK; /* a row without a job is the claim's to drop */
     if (outcome == IO)
-        return pass_over(row, error);
+        return pass_over(search, row, error);
     if (outcome != OK || before.status != JOB_QUEUED || before.due_ms != row->due_ms)
         return outcome;
     after = before;

@@ -21,7 +21,8 @@
 #define LOG_BUFFER    (256 << 10) /* a commit with a small event is one write */
 #define PAGE_SIZE     4096        /* what a disk writes as a whole */
 /* Of tables with short records that are looked up one here, one there: each look into a large one reads a page from its file and
- * checks its sum, which is half the work with half a page. Two of them are still written as a whole. */
+ * checks its sum, which is half the work with half a page. (A record longer than a quarter of it, with a long error say, has
+ * a page of its own.) Two of them are still written as a whole. */
 #define SMALL_PAGE   2048
 #define WORDS_SIZE   256
 #define TRICKLE_STEP 2 /* per cent of the cache in one go: less than a millisecond */

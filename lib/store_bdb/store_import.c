@@ -74,6 +74,14 @@ static enum outcome put_content(struct transaction *transaction, const struct st
     return outcome == OK && import->log_size > 0 ? put_log(transaction, import, error) : outcome;
 }
 
+/* By the clock of another machine: a delay that it still has to wait for is none. */
+static bool is_astray(const struct job *job, int64_t now_ms)
+{
+    int64_t delay_ms = job->first_due_ms - job->created_ms;
+    return job->status == JOB_QUEUED && job->due_ms > now_ms &&
+           (job->waits_for_retry || job->due_ms - now_ms > delay_ms);
+}
+
 static enum outcome import_job(struct transaction *transaction, void *context, struct error *error)
 {
     const struct store_import *import = context;
@@ -82,8 +90,8 @@ static enum outcome import_job(struct transaction *transaction, void *context, s
         transaction->environment, import->event_size + import->result_size + import->log_size, error);
     if (outcome == OK)
         outcome = job_rows_insert(transaction, &job, error);
-    if (outcome == OK && job.status == JOB_QUEUED && job.due_ms > clock_wall_ms())
-        due_astray_again(transaction); /* by the clock of another machine */
+    if (outcome == OK && is_astray(&job, clock_wall_ms()))
+        due_astray_again(transaction);
     if (outcome == OK)
         outcome = put_content(transaction, import, error);
     if (outcome == OK)

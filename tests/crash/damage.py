@@ -23,8 +23,10 @@ def damage_stores(chance):
     site = Installation(**power_control.SETTINGS)
     try:
         site.start()
-        for _ in range(JOBS):
-            site.api.submit({"fill": "x" * chance.randrange(2000)}, function="echo")
+        ids = [site.api.submit({"fill": "x" * chance.randrange(2000)}, function="echo") for _ in range(JOBS)]
+        for job_id in ids:
+            site.api.ended(job_id)  # whoever reads of it has it on disk: what is not there yet may be lost without a word
+        site.api.get("/job?limit=1")
         Faults(site, chance).end_all()
         return _damage_copies(site, chance)
     finally:

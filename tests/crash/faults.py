@@ -161,7 +161,10 @@ class Faults:
         if not daemons:
             return False
         self.site.quickstart.kill()  # it would end the workers as well
-        os.killpg(os.getpgid(daemons[0].pid), signal.SIGKILL)
+        try:
+            os.killpg(os.getpgid(daemons[0].pid), signal.SIGKILL)
+        except ProcessLookupError:
+            pass  # ended by itself just now
         self.site.quickstart.wait()
         eventually(lambda: not self.site.daemons(), 15, "the web server's processes are gone")
         alive = {process.pid for process in self.site.processes("jobgate-worker")}
@@ -202,6 +205,7 @@ class Faults:
                 process.kill()
         left = self.site.wait_for_none(10)
         assert not left, f"not to be killed: {left}"
+        self.shim.nobody_writes()
 
     def clock_jumps(self):
         """The wall clock goes hours forward or back and stays there; who has to wait a second waits no hours."""

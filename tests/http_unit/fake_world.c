@@ -10,6 +10,7 @@
 #include "store.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,8 +50,16 @@ static struct {
 static struct store the_store;
 static struct slots the_slots;
 
+static atomic_bool syncs_are_held;
+
+void fake_hold_syncs(bool hold)
+{
+    atomic_store(&syncs_are_held, hold);
+}
+
 void fake_reset(void)
 {
+    fake_hold_syncs(false);
     for (size_t i = 0; i < world.count; i++) {
         buffer_free(&world.jobs[i].event);
         buffer_free(&world.jobs[i].result);
@@ -305,7 +314,10 @@ bool store_wants_restart(const struct store *store)
 enum outcome store_sync(struct store *store, struct store_ticket ticket, int64_t deadline_ms,
                         struct error *error)
 {
-    return enter("store_sync", error);
+    enum outcome outcome = enter("store_sync", error);
+    while (atomic_load(&syncs_are_held))
+        clock_sleep_us(1000);
+    return outcome;
 }
 
 static enum outcome replay(const struct store_submission *submission, struct job *job, bool *replayed)

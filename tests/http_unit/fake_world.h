@@ -17,6 +17,8 @@
 void fake_reset(void);
 /* From now on this call ("store_submit") ends with this outcome; OK lets it work again. */
 void fake_fail(const char *call, enum outcome outcome);
+/* While true, store_sync does not come back. */
+void fake_hold_syncs(bool hold);
 /* How often it was called since fake_reset. */
 unsigned fake_calls(const char *call);
 /* To be edited at will. */

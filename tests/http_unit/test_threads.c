@@ -163,35 +163,51 @@ static void count_finished(struct committer_piece *piece, enum outcome synced, c
     atomic_fetch_add(synced == OK ? &finished : &failed, 1);
 }
 
-static struct committer *hand_over_all(struct committer_piece *pieces)
+static struct committer_piece pieces[PIECES];
+
+static void *hand_over_first(void *committer)
 {
-    struct committer *committer = committer_start(count_finished);
+    assert_true(committer_hand_over(committer, &pieces[0]));
+    return NULL;
+}
+
+/* The first is alone, and held in its sync; the others come meanwhile. When it returns, they have all been let go on. */
+static struct committer *hand_over_all(void)
+{
+    struct committer *committer = committer_start(count_finished, true);
+    pthread_t first;
     assert_non_null(committer);
     atomic_store(&finished, 0);
     atomic_store(&failed, 0);
-    for (size_t i = 0; i < PIECES; i++) {
+    for (size_t i = 0; i < PIECES; i++)
         pieces[i] = (struct committer_piece){.ticket = {i + 1}, .wait_ms = 1000};
+    fake_hold_syncs(true);
+    assert_int_equal(pthread_create(&first, NULL, hand_over_first, committer), 0);
+    int64_t deadline = clock_deadline(PATIENCE_MS);
+    while (fake_calls("store_sync") == 0 && clock_left(deadline) > 0)
+        clock_sleep_us(1000);
+    for (size_t i = 1; i < PIECES; i++)
         assert_true(committer_hand_over(committer, &pieces[i]));
-    }
+    assert_int_equal(atomic_load(&finished) + atomic_load(&failed), 0);
+    fake_hold_syncs(false);
+    pthread_join(first, NULL);
     return committer;
 }
 
-static void every_piece_is_finished_by_fewer_syncs(void **state)
+static void all_that_come_during_a_sync_share_the_next(void **state)
 {
-    static struct committer_piece pieces[PIECES];
     fake_reset();
-    struct committer *committer = hand_over_all(pieces);
+    struct committer *committer = hand_over_all();
     assert_true(becomes(&finished, PIECES));
-    assert_true(fake_calls("store_sync") <= PIECES);
+    assert_int_equal(fake_calls("store_sync"), 2);
     assert_true(committer_stop(committer, clock_deadline(PATIENCE_MS)));
 }
 
 static void failed_sync_is_told_to_every_piece(void **state)
 {
-    static struct committer_piece pieces[PIECES];
     fake_reset();
     fake_fail("store_sync", UNAVAILABLE);
-    struct committer *committer = hand_over_all(pieces);
+    struct committer *committer = hand_over_all();
     assert_true(becomes(&failed, PIECES));
     assert_int_equal(atomic_load(&finished), 0);
     assert_true(committer_stop(committer, clock_deadline(PATIENCE_MS)));
@@ -199,16 +215,35 @@ static void failed_sync_is_told_to_every_piece(void **state)
 
 static void stop_finishes_what_was_handed_over(void **state)
 {
-    static struct committer_piece pieces[PIECES];
     fake_reset();
-    struct committer *committer = hand_over_all(pieces);
+    struct committer *committer = hand_over_all();
     assert_true(committer_stop(committer, clock_deadline(PATIENCE_MS)));
     assert_int_equal(atomic_load(&finished), PIECES);
 }
 
+/* While nobody else accepts, a thread that waited for the disk would keep the next request waiting. */
+static void piece_that_is_alone_is_finished_by_its_own_thread_if_others_accept(void **state)
+{
+    fake_reset();
+    atomic_store(&finished, 0);
+    for (int others = 0; others < 2; others++) {
+        struct committer *committer = committer_start(count_finished, others != 0);
+        pieces[0] = (struct committer_piece){.ticket = {1}, .wait_ms = 1000};
+        fake_hold_syncs(others == 0);
+        assert_true(committer_hand_over(committer, &pieces[0]));
+        if (others == 0)
+            assert_int_equal(atomic_load(&finished), 0);
+        else
+            assert_int_equal(atomic_load(&finished), 2);
+        fake_hold_syncs(false);
+        assert_true(committer_stop(committer, clock_deadline(PATIENCE_MS)));
+        assert_int_equal(atomic_load(&finished), others + 1);
+    }
+}
+
 static void committer_that_was_never_used_ends_at_once(void **state)
 {
-    assert_true(committer_stop(committer_start(count_finished), clock_deadline(0)));
+    assert_true(committer_stop(committer_start(count_finished, true), clock_deadline(0)));
     assert_true(committer_stop(NULL, 0));
 }
 
@@ -246,7 +281,8 @@ TEST_MAIN(hall_test(only_the_active_threads_accept), hall_test(waiting_requests_
           hall_test(stop_interrupts_those_who_accept_and_lets_those_who_wait_end),
           cmocka_unit_test(half_of_the_threads_are_kept_for_waiting),
           cmocka_unit_test(so_many_processes_may_wait_and_no_more),
-          cmocka_unit_test(every_piece_is_finished_by_fewer_syncs),
+          cmocka_unit_test(all_that_come_during_a_sync_share_the_next),
           cmocka_unit_test(failed_sync_is_told_to_every_piece),
           cmocka_unit_test(stop_finishes_what_was_handed_over),
+          cmocka_unit_test(piece_that_is_alone_is_finished_by_its_own_thread_if_others_accept),
           cmocka_unit_test(committer_that_was_never_used_ends_at_once))

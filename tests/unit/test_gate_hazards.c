@@ -713,8 +713,8 @@ static void hazard_16_flipped_bytes_in_a_table_are_refused(void **state)
     reopen_after_reboot(fixture); /* recovery writes all pages */
     read_some(fixture, 500);
     fixture_close(fixture);
-    for (off_t page = 1; page < 8; page++)
-        overwrite(fixture, "jobs.db", page * 4096 + 2000, "flip", 4);
+    for (off_t page = 1; page < 16; page++)
+        overwrite(fixture, "jobs.db", page * 2048 + 1000, "flip", 4);
     reopen_after_reboot(fixture);
     refuses_with(fixture, "checksum");
     refuses_with(fixture, "damaged");

@@ -495,7 +495,7 @@ static void hazard_25_a_recovery_has_the_queues_searched(void **state)
     fixture_close(fixture);
 }
 
-/* Hazard 25: one that is damaged keeps no other from being searched, nor from being claimed. */
+/* Hazard 25. */
 static enum outcome damage_record(struct transaction *transaction, void *context, struct error *error)
 {
     struct key key = key_of_id(context);
