@@ -19,6 +19,7 @@ EXTRA_DIST += \
 	tests/bench/installation.py \
 	tests/bench/load.lua \
 	tests/bench/load.py \
+	tests/bench/measured.svg \
 	tests/bench/picture.py \
 	tests/bench/rows.py \
 	tests/bench/rows_large.py
