@@ -37,7 +37,7 @@ ROWS = {row.number: row for row in (
     Row("6", "GET /job/{id} as plain CGI", "bare CGI in C", 0.5, 0.8, "/s"),
     Row("7 GET", "GET /job/{id}, many jobs stored", "1,000 stored", 0.8, 0.95, "/s"),
     Row("7 POST", "POST /job, many jobs stored", "1,000 stored", 0.8, 0.95, "/s"),
-    Row("7 claim", "claim and give back, many jobs queued", "1,000 queued", 0.8, 0.95, "/s"),
+    Row("7 claim", "claim and give back, many queued", "1,000 queued", 0.8, 0.95, "/s"),
     Row("8", "list page of 50, many jobs stored", "1,000 stored", 0.5, 0.9, "/s"),
     Row("9", "private memory, largest process", "1 MiB (no other side)", 16, 6, "MiB", higher_is_better=False),
     Row("10", "store: durable submits, 32 threads", "libdb DB_TXN_SYNC, 1 thread", 4, 6, "/s"),
