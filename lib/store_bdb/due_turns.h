@@ -32,6 +32,7 @@ enum outcome due_turns_again(struct due_turns *turns, struct due_head *head, str
 
 /* Whether jobs that are not due may have come while the clock was ahead: the next claim looks (due_astray.h). */
 bool due_may_be_astray(struct transaction *transaction);
+/* By more than a clock is set right by, since the last claim. */
 bool due_clock_was_put_back(const struct gate_queue *queue, int64_t now_ms);
 
 /* Whether one more attempt of this function may run: OK, NOTFOUND when it is paused or at its limit. */
