@@ -54,7 +54,8 @@ bool store_wants_restart(const struct store *store);
 struct store_ticket {
     uint64_t position;
 };
-/* OK when everything up to the ticket is on disk. UNAVAILABLE for good after a sync has failed: the kernel may have dropped what it could not write. */
+/* OK when everything up to the ticket is on disk. UNAVAILABLE for good after a sync has failed: the kernel may have dropped what
+ * it could not write. */
 enum outcome store_sync(struct store *store, struct store_ticket ticket, int64_t deadline_ms,
                         struct error *error);
 /* Whether it is, as far as that is known without a sync. Cheap. */
