@@ -50,8 +50,10 @@ cgi_bin_libjobgatehttp_a_SOURCES = \
 	cgi-bin/waiters.h
 
 cgi_bin_jobgate_submit_SOURCES = cgi-bin/submit_main.c
+cgi_bin_jobgate_submit_LDFLAGS = $(AM_LDFLAGS) $(HTTP_LDFLAGS)
 cgi_bin_jobgate_submit_LDADD = cgi-bin/libjobgatehttp.a lib/libjobgate.a $(HTTP_LIBS)
 cgi_bin_jobgate_status_SOURCES = cgi-bin/status_main.c
+cgi_bin_jobgate_status_LDFLAGS = $(AM_LDFLAGS) $(HTTP_LDFLAGS)
 cgi_bin_jobgate_status_LDADD = cgi-bin/libjobgatehttp.a lib/libjobgate.a $(HTTP_LIBS)
 
 # The OpenAPI document as a C string, a line of it on a line.

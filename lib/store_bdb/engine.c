@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define CACHE_SIZE    (16 << 20) /* shared by all processes */
+#define CACHE_CHAINS  8191       /* a hash chain for each small page: libdb looks along them for each page */
 #define CACHE_FILE    "__db.003"
 #define REGION_SIZE   (2 << 20) /* of the others: more than they can grow to */
 #define LOG_FILE_SIZE ENGINE_LOG_FILE_SIZE
@@ -337,6 +338,8 @@ static int make_handle(struct engine **engine, struct error *words)
 static int configure(DB_ENV *handle)
 {
     int result = handle->set_cachesize(handle, 0, CACHE_SIZE, 1);
+    if (result == 0)
+        result = handle->set_mp_tablesize(handle, CACHE_CHAINS);
     if (result == 0)
         result = handle->set_lg_max(handle, LOG_FILE_SIZE);
     if (result == 0)

@@ -24,6 +24,8 @@ lib_libjobgate_a_SOURCES += \
 	lib/store_bdb/job_save.c \
 	lib/store_bdb/keys.c \
 	lib/store_bdb/keys.h \
+	lib/store_bdb/libdb_checksum.c \
+	lib/store_bdb/libdb_checksum.h \
 	lib/store_bdb/log_spare.c \
 	lib/store_bdb/log_spare.h \
 	lib/store_bdb/log_sync.c \

@@ -62,16 +62,16 @@ static enum outcome find_position(struct transaction *transaction, const struct 
     struct key first = key_first_of(job->function);
     struct key own = key_of_due(job->function, job->due_ms, &job->id);
     uint64_t before_first;
-    uint64_t before_own;
+    uint64_t to_own;
     struct walk walk;
     enum outcome outcome = walk_open(&walk, transaction, TABLE_DUE, error);
 
     if (outcome == OK) /* NOTFOUND: it may have been claimed since the caller read it */
-        outcome = walk_count_before_row(&walk, &own, &before_own, error);
+        outcome = walk_count_to_row(&walk, &own, &to_own, error);
     if (outcome == OK)
         outcome = walk_count_before(&walk, &first, &before_first, error);
     if (outcome == OK)
-        *position = before_own - before_first + 1;
+        *position = to_own - before_first;
     walk_close(&walk);
     return outcome;
 }

@@ -194,39 +194,30 @@ static enum outcome place(struct walk *walk, uint64_t *number, struct error *err
     return OK;
 }
 
-enum outcome walk_count_all(struct walk *walk, uint64_t *count, struct error *error)
+/* The records up to the one that a step has found, none when there was none. */
+static enum outcome count_to_here(struct walk *walk, enum outcome step, uint64_t *count, struct error *error)
 {
-    struct key key;
-    enum outcome outcome = walk_last(walk, &key, error);
-
     *count = 0;
-    if (outcome == NOTFOUND)
+    if (step == NOTFOUND)
         return OK;
-    return outcome == OK ? place(walk, count, error) : outcome;
+    return step == OK ? place(walk, count, error) : step;
 }
 
-static enum outcome count_before_here(struct walk *walk, uint64_t *count, struct error *error)
+enum outcome walk_count_all(struct walk *walk, uint64_t *count, struct error *error)
 {
-    enum outcome outcome = place(walk, count, error);
+    struct key last;
 
-    if (outcome == OK)
-        *count -= 1;
-    return outcome;
+    return count_to_here(walk, walk_last(walk, &last, error), count, error);
 }
 
 enum outcome walk_count_before(struct walk *walk, const struct key *key, uint64_t *count, struct error *error)
 {
-    struct key found;
-    enum outcome outcome = walk_seek(walk, key, &found, error);
+    struct key before;
 
-    if (outcome == NOTFOUND)
-        return walk_count_all(walk, count, error);
-    *count = 0;
-    return outcome == OK ? count_before_here(walk, count, error) : outcome;
+    return count_to_here(walk, walk_before(walk, key, &before, error), count, error);
 }
 
-enum outcome walk_count_before_row(struct walk *walk, const struct key *key, uint64_t *count,
-                                   struct error *error)
+enum outcome walk_count_to_row(struct walk *walk, const struct key *key, uint64_t *count, struct error *error)
 {
     struct key found;
     enum outcome outcome = walk_seek(walk, key, &found, error);
@@ -234,5 +225,5 @@ enum outcome walk_count_before_row(struct walk *walk, const struct key *key, uin
     *count = 0;
     if (outcome == OK && (found.size != key->size || memcmp(found.bytes, key->bytes, key->size) != 0))
         return NOTFOUND;
-    return outcome == OK ? count_before_here(walk, count, error) : outcome;
+    return outcome == OK ? place(walk, count, error) : outcome;
 }

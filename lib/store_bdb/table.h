@@ -58,9 +58,9 @@ enum outcome walk_append(struct walk *walk, size_t expected, struct buffer *buff
 /* DUE and LISTING only: how many keys lie before `key`. O(log n). */
 enum outcome walk_count_before(struct walk *walk, const struct key *key, uint64_t *count,
                                struct error *error);
-/* The same of a key that has a row; NOTFOUND when it has none. */
-enum outcome walk_count_before_row(struct walk *walk, const struct key *key, uint64_t *count,
-                                   struct error *error);
+/* How many lie up to the row of `key`, with it; NOTFOUND when it has none. */
+enum outcome walk_count_to_row(struct walk *walk, const struct key *key, uint64_t *count,
+                               struct error *error);
 enum outcome walk_count_all(struct walk *walk, uint64_t *count, struct error *error);
 
 #endif
