@@ -340,6 +340,8 @@ static int configure(DB_ENV *handle)
     int result = handle->set_cachesize(handle, 0, CACHE_SIZE, 1);
     if (result == 0)
         result = handle->set_mp_tablesize(handle, CACHE_CHAINS);
+    if (result == 0) /* or each chain has a mutex, which is never taken (DB_NOLOCKING) and has to have room */
+        result = handle->set_mp_mtxcount(handle, 1);
     if (result == 0)
         result = handle->set_lg_max(handle, LOG_FILE_SIZE);
     if (result == 0)

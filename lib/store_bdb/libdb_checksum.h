@@ -1,9 +1,9 @@
 /* libdb_checksum.h - libdb's checksum of pages and log records, the same number in a fifth of the time
  *
- * Internal to lib/store_bdb. Each page that is read and each log record that is written has its sum taken, and libdb takes
+ * Internal to lib/store_bdb. Each page that is read or written and each log record has its sum taken, and libdb takes
  * it byte by byte, each step waiting for the one before: 2 us for a page of 2 KiB, longer than the read. A program that
- * has libdb inside is linked with --wrap=__ham_func4 (configure.ac), which puts the function below in the place of libdb's; with
- * libdb as a shared library its own is at work, and the files are the same.
+ * has libdb inside is linked with --wrap=__ham_func4 (configure.ac), which puts the function below in the place of
+ * libdb's; with libdb as a shared library its own is at work, and the files are the same.
  *
  * The sum: of bytes c1 … cn, c1 * 33^(n-1) + … + cn, modulo 2^32, as libdb 4 and 5 have it (Bernstein's hash with a start
  * of 0). Thread safety: any thread. */

@@ -195,12 +195,12 @@ static enum outcome place(struct walk *walk, uint64_t *number, struct error *err
 }
 
 /* The records up to the one that a step has found, none when there was none. */
-static enum outcome count_to_here(struct walk *walk, enum outcome step, uint64_t *count, struct error *error)
+static enum outcome count_to_here(struct walk *walk, enum outcome found, uint64_t *count, struct error *error)
 {
     *count = 0;
-    if (step == NOTFOUND)
+    if (found == NOTFOUND)
         return OK;
-    return step == OK ? place(walk, count, error) : step;
+    return found == OK ? place(walk, count, error) : found;
 }
 
 enum outcome walk_count_all(struct walk *walk, uint64_t *count, struct error *error)
