@@ -23,7 +23,8 @@ static void cut_at_character(char *text, size_t length)
 
 /* The words are made apart and copied at the end: callers wrap an error in itself ("%s: %s", what,
  * error->text). */
-static void error_store(struct error *error, const char *tail, const char *format, va_list arguments)
+__attribute__((format(printf, 3, 0))) static void error_store(struct error *error, const char *tail,
+                                                              const char *format, va_list arguments)
 {
     char text[ERROR_TEXT_SIZE];
     int written = vsnprintf(text, sizeof text, format, arguments);

@@ -28,8 +28,8 @@ static void what_is_no_secret_is_refused(void **state)
         "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
         "whsec_c2hvcnQ=",
         "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLa!!",
-        "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
-        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"};
+        ("whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+         "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")};
     struct webhook_secret secret;
     struct error error;
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
